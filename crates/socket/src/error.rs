@@ -1,0 +1,55 @@
+//! Why a socket could not do what it was asked to.
+
+/// Everything that can go wrong between a program and its network.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The driver failed.
+    #[error(transparent)]
+    Nic(#[from] nic::Error),
+    /// The stack refused.
+    #[error(transparent)]
+    Stack(#[from] netstack::Error),
+    /// The pool has too few pages for even one interface.
+    #[error("a pool of {pages} pages is too small; an interface needs at least {least}")]
+    PoolTooSmall {
+        /// How many there are.
+        pages: usize,
+        /// How many there must be.
+        least: usize,
+    },
+    /// The operating system did not give a thread, or what is needed to wake it.
+    #[error(
+        "the network's thread could not be started: {0}; raise the limits on threads and files"
+    )]
+    Thread(std::io::Error),
+    /// A name has no address, as far as could be found out.
+    #[error(transparent)]
+    Name(netstack::dns::DnsError),
+    /// No socket could be had to ask a name server.
+    #[error("a name server could not be asked: {0}; close sockets that are not needed")]
+    Resolving(std::io::Error),
+}
+
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        use netstack::Error as Stack;
+        use std::io::ErrorKind;
+        let kind = match &error {
+            Error::Nic(_) => ErrorKind::NetworkDown,
+            Error::PoolTooSmall { .. } | Error::Stack(Stack::NoBuffers) => ErrorKind::OutOfMemory,
+            Error::Thread(source) | Error::Resolving(source) => source.kind(),
+            Error::Name(_) => ErrorKind::NotFound,
+            Error::Stack(stack) => match stack {
+                Stack::InUse(_) | Stack::NoPort => ErrorKind::AddrInUse,
+                Stack::NotOurs(_) | Stack::NoAddress(_) => ErrorKind::AddrNotAvailable,
+                Stack::NoRoute(_) => ErrorKind::NetworkUnreachable,
+                Stack::Broadcast(_) => ErrorKind::PermissionDenied,
+                Stack::NotConnected | Stack::NoStack => ErrorKind::NotConnected,
+                Stack::Refused(_) => ErrorKind::ConnectionRefused,
+                Stack::Unreachable(_) => ErrorKind::HostUnreachable,
+                _ => ErrorKind::InvalidInput,
+            },
+        };
+        Self::new(kind, error)
+    }
+}
