@@ -1,0 +1,8 @@
+//! What people see: help texts and mistakes, as golden transcripts.
+//!
+//! After a wanted change: `TRYCMD=overwrite cargo test -p cofferdam --test transcripts`.
+
+#[test]
+fn commands_say_what_they_are_recorded_to_say() {
+    trycmd::TestCases::new().env("NO_COLOR", "1").case("tests/commands/*.trycmd");
+}
