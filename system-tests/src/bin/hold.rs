@@ -1,0 +1,31 @@
+//! Opens a driver and holds it until it is killed: `hold xdp near0`, `hold tap tap0`. For tests of
+//! what a killed process leaves behind.
+
+use nic::memory::Memory;
+use nic::{Error, Nic, tap, xdp};
+use packet::Pool;
+use std::env::args;
+use std::thread::sleep;
+use std::time::Duration;
+
+fn open(kind: &str, name: &str) -> Result<Vec<Box<dyn Nic>>, Error> {
+    fn boxed<N: Nic + 'static>(nic: N) -> Box<dyn Nic> {
+        Box::new(nic)
+    }
+    if kind == "tap" {
+        return Ok(tap::open(name, &tap::Options::default())?.into_iter().map(boxed).collect());
+    }
+    let pool = Pool::registered(Memory::private(256, false)?);
+    Ok(xdp::open(name, &xdp::Options::default(), &pool)?.into_iter().map(boxed).collect())
+}
+
+fn main() -> Result<(), String> {
+    let mut arguments = args().skip(1);
+    let (Some(kind), Some(name)) = (arguments.next(), arguments.next()) else {
+        return Err("hold KIND NAME".into());
+    };
+    let _held = open(&kind, &name).map_err(|error| error.to_string())?;
+    // Nobody needs it for longer, should it be forgotten.
+    sleep(Duration::from_mins(1));
+    Ok(())
+}
