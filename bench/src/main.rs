@@ -37,6 +37,9 @@ struct Arguments {
     /// Only see that everything runs; the figures mean nothing.
     #[arg(long, hide = true, conflicts_with = "quick")]
     smoke: bool,
+    /// Hold only the contests that have a case with this text in its name.
+    #[arg(long, value_name = "TEXT", conflicts_with = "plot")]
+    only: Option<String>,
     /// One JSON document for each bench instead of tables, one a line.
     #[arg(long)]
     json: bool,
@@ -93,7 +96,14 @@ fn main() -> ExitCode {
             (true, _) => Plan::quick(),
             _ => Plan::thorough(),
         };
-        let document = bench.run(&plan, &machine);
+        let document = bench.run(&plan, &machine, arguments.only.as_deref());
+        if document.rows.is_empty() && arguments.name != "all" {
+            eprintln!(
+                "no case of `{}` has that text in its name; without --only all run",
+                bench.name
+            );
+            return ExitCode::from(2);
+        }
         whole &= document.is_whole();
         if arguments.json {
             println!("{}", document.json());

@@ -11,6 +11,9 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds: ends within a minute, and says less
     #[arg(long)]
     quick: bool,
+    /// Hold only the contests that have a case with this text in its name
+    #[arg(long, value_name = "TEXT", conflicts_with = "plot")]
+    only: Option<String>,
     /// One JSON document a line instead of tables
     #[arg(long)]
     json: bool,
@@ -32,6 +35,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failed> {
     bench.arg(&options.name);
     let flags = [("--quick", options.quick), ("--json", options.json)];
     bench.args(flags.iter().filter(|(_, given)| *given).map(|(flag, _)| flag));
+    if let Some(text) = &options.only {
+        bench.args(["--only", text]);
+    }
     if options.plot {
         bench.arg("--plot").arg(root().join("docs"));
     }

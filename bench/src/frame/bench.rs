@@ -22,8 +22,13 @@ pub struct Bench {
 
 impl Bench {
     /// Runs all contests.
-    pub fn run(&self, plan: &Plan, machine: &Machine) -> Document {
-        let contests = (self.contests)(plan);
+    ///
+    /// With `only`, those alone that have a case with this text in its name.
+    pub fn run(&self, plan: &Plan, machine: &Machine, only: Option<&str>) -> Document {
+        let mut contests = (self.contests)(plan);
+        if let Some(text) = only {
+            contests.retain(|contest| contest.cases.iter().any(|case| case.name.contains(text)));
+        }
         let mut rows = Vec::new();
         let mut left = contests.len();
         for contest in contests {

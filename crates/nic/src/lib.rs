@@ -18,7 +18,6 @@ pub mod null;
 pub mod packet_socket;
 pub mod passt;
 pub mod pcap;
-mod place;
 mod socket_path;
 pub mod spec;
 pub mod tap;

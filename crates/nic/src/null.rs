@@ -8,7 +8,6 @@
 use crate::Error;
 use crate::batch::move_front;
 use crate::nic::{Information, Nic, Offloads, Statistics};
-use crate::place;
 use core::time::Duration;
 use packet::header::ethernet::Mac;
 use packet::{Batch, HEADROOM, PAGE, Packet};
@@ -105,9 +104,8 @@ impl Nic for Null {
         let count = limit.min(free.len());
         let size = self.size;
         for packet in free.range_mut(..count) {
-            packet.clear();
-            let start = if size <= place::ROOM { place::of(packet) } else { HEADROOM };
-            if packet.set_range(start, size)
+            packet.clear_spread(size);
+            if packet.set_range(packet.headroom(), size)
                 && let Some(copies) = &self.copies
             {
                 packet.bytes_mut().copy_from_slice(&copies.template[..size]);

@@ -35,20 +35,24 @@ pub(super) struct Ring {
     descriptors: NonNull<[AtomicU64; 2]>,
     available: NonNull<AtomicU16>,
     used: NonNull<AtomicU16>,
-    mask: u16,
+    mask: usize,
     /// What the cells of the available ring hold: a cell that already holds the right number is
     /// not written, so its cache line stays with the device. With a device that keeps the order,
     /// that is every cell after the first round.
     offered: Box<[u16]>,
     /// Buffers offered so far, and those that the device was told of.
-    next_available: u16,
-    published: u16,
+    ///
+    /// These numbers fill whole registers though 16 bits of them count: of two halves of a word
+    /// the compiler would write one and read both, and a processor answers such a read only after
+    /// the write, and all writes before it, have reached its cache. These wait for another core.
+    next_available: usize,
+    published: usize,
     /// Whether the device may still have to be kicked for what was published.
     untold: bool,
     /// Whether it wanted kicks when we last looked.
     notify: bool,
     /// Buffers taken back so far.
-    next_used: u16,
+    next_used: usize,
     _memory: Arc<Memory>,
 }
 
@@ -81,7 +85,7 @@ impl Ring {
             descriptors,
             available,
             used,
-            mask: size - 1,
+            mask: usize::from(size) - 1,
             offered: vec![0; usize::from(size)].into(),
             next_available: 0,
             published: 0,
@@ -94,7 +98,7 @@ impl Ring {
 
     /// How many descriptors it has.
     pub(super) fn size(&self) -> u16 {
-        self.mask + 1
+        self.mask as u16 + 1
     }
 
     /// Addresses of descriptors, available ring and used ring, for the device.
@@ -110,7 +114,7 @@ impl Ring {
     #[inline]
     pub(super) fn describe(&mut self, id: u16, address: u64, len: u32, flags: u16, next: u16) {
         // SAFETY: `id & mask` is below the number of descriptors.
-        let cell = unsafe { self.descriptors.add(usize::from(id & self.mask)).as_ref() };
+        let cell = unsafe { self.descriptors.add(usize::from(id) & self.mask).as_ref() };
         let rest = u64::from(len) | u64::from(flags) << 32 | u64::from(next) << 48;
         cell[0].store(address.to_le(), Ordering::Relaxed);
         cell[1].store(rest.to_le(), Ordering::Relaxed);
@@ -123,9 +127,9 @@ impl Ring {
     pub(super) fn prefetch_descriptors(&self, id: u16, count: usize) {
         const PER_LINE: usize = 4;
         for line in 0..count.div_ceil(PER_LINE) {
-            let id = id.wrapping_add((line * PER_LINE) as u16) & self.mask;
-            // SAFETY: `id` is below the number of descriptors.
-            let address = unsafe { self.descriptors.add(usize::from(id)) };
+            let id = usize::from(id) + line * PER_LINE;
+            // SAFETY: `id & mask` is below the number of descriptors.
+            let address = unsafe { self.descriptors.add(id & self.mask) };
             prefetch_for_writing(address.as_ptr().cast());
         }
     }
@@ -138,13 +142,13 @@ impl Ring {
         prefetch_for_writing(self.available.as_ptr().cast_const().cast());
     }
 
-    /// Asks for the cells of the next `count` used buffers.
+    /// Asks for the cells of the next `count` used buffers, and of others beside them.
     #[inline]
     pub(super) fn prefetch_used(&self, count: usize) {
         #[cfg(target_arch = "x86_64")]
         for line in 0..count.div_ceil(8) {
             use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let place = usize::from(self.next_used.wrapping_add(8 * line as u16) & self.mask);
+            let place = self.next_used.wrapping_add(8 * line) & self.mask;
             // SAFETY: `place` is below the number of cells, and a prefetch has no effect.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(self.used.add(2 + 4 * place).as_ptr().cast()) };
         }
@@ -154,7 +158,7 @@ impl Ring {
     /// device sees it after [`Ring::publish`].
     #[inline]
     pub(super) fn offer(&mut self, id: u16) {
-        let place = usize::from(self.next_available & self.mask);
+        let place = self.next_available & self.mask;
         if self.offered[place] != id {
             self.offered[place] = id;
             // SAFETY: the ring's cells begin behind flags and index; `place` is below their number.
@@ -175,7 +179,7 @@ impl Ring {
             self.untold = true;
             // SAFETY: the index lies behind the flags.
             unsafe { self.available.add(1).as_ref() }
-                .store(self.next_available.to_le(), Ordering::Release);
+                .store((self.next_available as u16).to_le(), Ordering::Release);
         }
     }
 
@@ -203,7 +207,7 @@ impl Ring {
     /// How many buffers the device has been offered and has not given back.
     #[inline]
     pub(super) fn outstanding(&self) -> u16 {
-        self.next_available.wrapping_sub(self.next_used)
+        self.next_available.wrapping_sub(self.next_used) as u16
     }
 
     /// How many used buffers wait to be taken back; an error if it claims more than it has.
@@ -213,8 +217,8 @@ impl Ring {
         let both = unsafe { self.used.cast::<AtomicU32>().as_ref() }.load(Ordering::Acquire);
         let both = u32::from_le(both);
         self.notify = both as u16 & NO_NOTIFY == 0;
-        let arrived = ((both >> 16) as u16).wrapping_sub(self.next_used);
-        if arrived > self.published.wrapping_sub(self.next_used) {
+        let arrived = ((both >> 16) as u16).wrapping_sub(self.next_used as u16);
+        if usize::from(arrived) > self.published.wrapping_sub(self.next_used) {
             return Err(Impossible);
         }
         Ok(arrived)
@@ -224,7 +228,7 @@ impl Ring {
     /// the device says it wrote. Both may be any number.
     #[inline]
     pub(super) fn used(&self, ahead: u16) -> (u32, u32) {
-        let place = usize::from(self.next_used.wrapping_add(ahead) & self.mask);
+        let place = self.next_used.wrapping_add(usize::from(ahead)) & self.mask;
         // SAFETY: the cells begin behind flags and index (four bytes, so they are aligned to
         // four only: two loads) and there are `mask + 1` of them.
         let (id, len) = unsafe {
@@ -237,7 +241,7 @@ impl Ring {
     /// Passes over `count` used buffers.
     #[inline]
     pub(super) fn take(&mut self, count: u16) {
-        self.next_used = self.next_used.wrapping_add(count);
+        self.next_used = self.next_used.wrapping_add(usize::from(count));
     }
 
     /// Asks the device to call when it has used a buffer, or not to.

@@ -19,7 +19,7 @@ mod record;
 mod region;
 
 pub use batch::{Batch, Drain, IntoIter};
-pub use packet::{Packet, Pages};
+pub use packet::{Packet, Pages, SPREAD};
 pub use pool::{Pool, PoolStatistics};
 pub use prefetch::prefetch;
 pub use queue::Queue;

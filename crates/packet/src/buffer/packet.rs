@@ -9,9 +9,13 @@ use core::mem::{self, ManuallyDrop};
 use core::ptr::NonNull;
 use core::slice;
 
-/// Places in its page at which a frame may begin, and bytes between two of them: a cache line.
-const PLACES: usize = 16;
+/// Places in its page at which [`Packet::clear_spread`] may begin, and bytes between two of them: a
+/// cache line.
+const PLACES: usize = 32;
 const LINE: usize = 64;
+
+/// The most bytes that [`Packet::clear_spread`] spreads: they fit behind any of its places.
+pub const SPREAD: usize = PAGE - HEADROOM - (PLACES - 1) * LINE;
 
 /// A page-sized buffer with exactly one owner; perhaps the first of a chain.
 ///
@@ -239,16 +243,17 @@ impl Packet {
         }
     }
 
-    /// Like [`Packet::clear`], for a frame of `len` bytes behind the [`HEADROOM`]: in pages that
-    /// follow each other it begins at different cache lines, as far as there is room for that.
+    /// Like [`Packet::clear`], for a frame of `len` bytes behind the [`HEADROOM`]: if that is no
+    /// more than [`SPREAD`], it begins at different cache lines in pages that follow each other.
     ///
     /// A processor keeps only a few cache lines whose addresses differ by whole pages (8 to 16 in
     /// those of today). If all frames began at the same place in their pages, the headers of a
-    /// batch would throw one another out.
+    /// batch would throw one another out; and if all used the same part of their pages, the rest
+    /// of the cache would never be used.
     #[inline]
     pub fn clear_spread(&mut self, len: usize) {
         self.clear();
-        if len <= PAGE - HEADROOM - (PLACES - 1) * LINE {
+        if len <= SPREAD {
             let place = self.number() % PLACES * LINE;
             self.owned_mut().start += place as u16;
         }

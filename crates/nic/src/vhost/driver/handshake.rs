@@ -16,10 +16,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 /// What we would like; the device takes of it what it can.
-const WANTED: u64 =
-    feature::VERSION_1 | feature::MERGE_BUFFERS | feature::IN_ORDER | feature::PROTOCOL;
+const WANTED: u64 = feature::VERSION_1 | feature::IN_ORDER | feature::PROTOCOL;
 /// And this, if checksums and cutting may be left to each other.
-const WANTED_OFFLOADS: u64 = feature::CSUM
+const WANTED_OFFLOADS: u64 = feature::MERGE_BUFFERS
+    | feature::CSUM
     | feature::GUEST_CSUM
     | feature::GUEST_TSO4
     | feature::GUEST_TSO6
@@ -109,7 +109,7 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
         drivers.push(Driver {
             information: information.clone(),
             statistics: Statistics::default(),
-            receiving: Receiving::new(receiving_ring, features, options.mtu + 18),
+            receiving: Receiving::new(receiving_ring, features, frame(options)),
             sending: Sending::new(sending_ring, features),
             registered: registered.clone(),
             private: options.private.then(Private::default),
@@ -121,6 +121,11 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
         });
     }
     Ok(drivers)
+}
+
+/// Bytes of the largest frame of this MTU, with its Ethernet header and a VLAN's.
+fn frame(options: &DriverOptions) -> usize {
+    options.mtu + 18
 }
 
 /// Connects to the device, or waits for it.
@@ -150,6 +155,11 @@ fn agree(channel: &mut Channel, options: &DriverOptions) -> Result<u64, Error> {
     let mut wanted = WANTED;
     if options.offloads {
         wanted |= WANTED_OFFLOADS;
+    }
+    // Where a buffer holds any frame there is nothing to merge, and no need to look into each
+    // frame for the number of its buffers as soon as it has arrived.
+    if !Receiving::holds(frame(options)) {
+        wanted |= feature::MERGE_BUFFERS;
     }
     if options.queues > 1 {
         wanted |= feature::MULTI_QUEUE;

@@ -3,11 +3,11 @@
 use super::super::feature;
 use super::super::ring::{Impossible, Ring, WRITE};
 use super::super::slots::Slots;
-use crate::place;
 use crate::virtio::{HEADER, claimed};
-use packet::{Batch, HEADROOM, PAGE, Packet};
+use packet::{Batch, HEADROOM, PAGE, Packet, SPREAD};
 
-/// How many frames ahead the first bytes of a frame are asked for.
+/// How many frames ahead the first bytes of a frame are asked for, if they are looked at as soon
+/// as it is taken. If they are not, asking for more than comes at a time only holds up the rest.
 const LOOKAHEAD: usize = 16;
 
 /// What one call brought.
@@ -38,10 +38,15 @@ impl Receiving {
         Self {
             slots: Slots::new(ring.size()),
             ring,
-            spread: HEADER + frame <= place::ROOM,
+            spread: HEADER + frame <= SPREAD,
             merges: features & feature::MERGE_BUFFERS != 0,
             offloads: features & guest != 0,
         }
+    }
+
+    /// Whether any one buffer holds a frame of `frame` bytes.
+    pub(super) fn holds(frame: usize) -> bool {
+        HEADER + frame <= PAGE - HEADROOM
     }
 
     /// Takes frames that have arrived, and lends the device new buffers.
@@ -53,20 +58,23 @@ impl Receiving {
         limit: usize,
     ) -> Result<Arrived, Impossible> {
         let mut arrived = Arrived::default();
-        let mut waiting = self.ring.arrived()?;
         // What the other core wrote comes at its own pace, however it is asked for; so ask early,
         // and work meanwhile. The device mostly keeps the order, so the frames are known before
-        // it has said which they are.
+        // it has said which they are. But before it has said that there are any, only what says
+        // so is asked for: to take what it is about to write would slow the device down.
+        self.ring.prefetch_used(1);
+        let mut waiting = self.ring.arrived()?;
+        let lookahead = if self.merges || self.offloads { LOOKAHEAD } else { 0 };
         let expected = usize::from(waiting).min(limit);
         self.ring.prefetch_used(expected);
         if expected > 0 {
             self.ring.prefetch_publishing();
         }
-        for ahead in 0..expected.min(LOOKAHEAD) {
+        for ahead in 0..expected.min(lookahead) {
             self.slots.prefetch(ahead);
         }
         while waiting > 0 && arrived.frames < limit {
-            self.prefetch(arrived.frames, expected);
+            self.prefetch(arrived.frames, expected, lookahead);
             let (id, len) = self.ring.used(0);
             let buffers = self.buffers(id).min(self.slots.len() as u16);
             if buffers > waiting {
@@ -102,12 +110,12 @@ impl Receiving {
         Ok(arrived)
     }
 
-    /// With `done` of the frames taken that were expected: asks for one further ahead, and for
-    /// descriptors of buffers that will be lent in exchange.
+    /// With `done` of the frames taken that were expected: asks for the one that is `lookahead`
+    /// further, and for descriptors of buffers that will be lent in exchange.
     #[inline]
-    fn prefetch(&self, done: usize, expected: usize) {
-        if done + LOOKAHEAD < expected {
-            self.slots.prefetch(LOOKAHEAD);
+    fn prefetch(&self, done: usize, expected: usize, lookahead: usize) {
+        if done + lookahead < expected {
+            self.slots.prefetch(lookahead);
         }
         if done.is_multiple_of(4) {
             self.ring.prefetch_descriptors(self.slots.upcoming().wrapping_add(done as u16), 1);
@@ -169,16 +177,13 @@ impl Receiving {
         if count == 0 {
             return;
         }
-        let room = if self.spread { place::ROOM } else { PAGE - HEADROOM };
+        let room = if self.spread { SPREAD } else { PAGE - HEADROOM };
         for mut packet in free.drain(..count) {
-            packet.clear();
             // The header of the frame comes first, so that it shares a cache line with the
             // frame's own headers.
-            let start = if self.spread { place::of(&packet) } else { HEADROOM };
-            let within = packet.set_range(start, 0);
-            debug_assert!(within, "places lie in the page");
+            packet.clear_spread(room);
             let id = self.slots.hand_out();
-            let address = (packet.page_address() + start) as u64;
+            let address = (packet.page_address() + packet.headroom()) as u64;
             self.ring.describe(id, address, room as u32, WRITE, 0);
             self.ring.offer(id);
             self.slots.lend(id, packet, 1, false);
