@@ -13,7 +13,7 @@ use packet::{Batch, Pool};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::socket::udp;
 use smoltcp::time::Instant as SmoltcpTime;
-use socket::{Datagram, Link};
+use socket::{Datagram, Link, StackId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
@@ -105,6 +105,7 @@ impl Client {
             self.draw = self.draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let port = FIRST + ((self.draw >> 33) % u64::from(self.sockets)) as u16;
             let mut packet = self.pool.allocate().ok_or("the client has no packet")?;
+            packet.clear_spread(self.request.len());
             let frame = packet.push_back(self.request.len()).ok_or("no room")?;
             frame.copy_from_slice(&self.request);
             aim(frame, port);
@@ -146,6 +147,8 @@ struct Ours {
     client: Client,
     link: Link,
     batch: Batch,
+    /// Whose the packets of the batch are.
+    owners: Vec<StackId>,
 }
 
 impl Ours {
@@ -158,7 +161,8 @@ impl Ours {
             let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
             link.bind(SocketAddr::new(anywhere, FIRST + number)).map_err(said)?;
         }
-        Ok(Self { client: Client::new(far, sockets), link, batch: Batch::new() })
+        let (client, batch, owners) = (Client::new(far, sockets), Batch::new(), Vec::new());
+        Ok(Self { client, link, batch, owners })
     }
 }
 
@@ -168,15 +172,14 @@ impl Round for Ours {
         self.client.ask()?;
         let begin = ticks();
         self.link.poll(BATCH).map_err(said)?;
-        while let Some(stack) = self.link.next_ready() {
-            self.link.rx_batch(stack, &mut self.batch, BATCH);
-            for packet in &mut self.batch {
-                if let Ok(mut datagram) = Datagram::read(packet) {
-                    datagram.flip();
-                }
+        self.link.rx_round(&mut self.batch, &mut self.owners, BATCH);
+        for packet in &mut self.batch {
+            if let Ok(mut datagram) = Datagram::read(packet) {
+                datagram.flip();
             }
-            self.link.tx_batch(stack, &mut self.batch);
         }
+        self.link.tx_round(&self.owners, &mut self.batch);
+        self.owners.clear();
         self.link.flush().map_err(said)?;
         let end = ticks();
         self.client.hear()?;

@@ -24,6 +24,10 @@ enum Step {
     Arrive(usize),
     /// An application lends so many free buffers and takes what waits.
     Take { tenant: usize, lend: usize, limit: usize },
+    /// All take what waits in one call.
+    TakeRound { limit: usize },
+    /// It, and all who do not lend, send back what they hold in one call.
+    AnswerRound { tenant: usize },
     /// It sends so many of the datagrams it holds back.
     Answer { tenant: usize, count: usize },
     /// It frees so many of the datagrams it holds.
@@ -43,6 +47,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..STACKS + 2).prop_map(Step::Arrive),
         3 => (tenant.clone(), count.clone(), 0_usize..9)
             .prop_map(|(tenant, lend, limit)| Step::Take { tenant, lend, limit }),
+        1 => (0_usize..9).prop_map(|limit| Step::TakeRound { limit }),
+        1 => tenant.clone().prop_map(|tenant| Step::AnswerRound { tenant }),
         2 => (tenant.clone(), count.clone())
             .prop_map(|(tenant, count)| Step::Answer { tenant, count }),
         2 => (tenant.clone(), count.clone())
@@ -129,6 +135,8 @@ fn run(steps: &[Step], shared: &[bool]) {
                 host.rx_batch(*stack, held, &mut lent, limit);
                 free.append(&mut lent);
             }
+            Step::TakeRound { limit } => take_round(&mut host, &mut tenants, limit),
+            Step::AnswerRound { tenant } => answer_round(&mut host, &mut tenants, shared, tenant),
             Step::Answer { tenant, count } => {
                 let Tenant { stack, free, held } = &mut tenants[tenant];
                 let mut ready: Batch = held.drain(..count.min(held.len())).collect();
@@ -176,4 +184,36 @@ fn run(steps: &[Step], shared: &[bool]) {
     drop(ready);
     drop((host, driver, tenants, client, buffers));
     assert_eq!(pool.statistics().away, 0);
+}
+
+fn take_round(host: &mut Host, tenants: &mut [Tenant], limit: usize) {
+    let (mut received, mut owners) = (Batch::new(), Vec::new());
+    let count = host.rx_round(&mut received, &mut owners, limit);
+    assert!(count <= limit);
+    assert_eq!((received.len(), owners.len()), (count, count));
+    for (mut packet, owner) in received.into_iter().zip(owners) {
+        let index = tenants.iter().position(|it| it.stack == owner).expect("a stack");
+        let to = Datagram::read(&mut packet).expect("a datagram").destination();
+        assert_eq!(to.port(), 100 + index as u16, "the packet is its owner's");
+        tenants[index].held.push_back(packet);
+    }
+}
+
+fn answer_round(host: &mut Host, tenants: &mut [Tenant], shared: &[bool], tenant: usize) {
+    let (mut ready, mut owners) = (Batch::new(), Vec::new());
+    // Turn by turn, so that packets of one stack do not follow each other.
+    for _ in 0..16 {
+        for (index, it) in tenants.iter_mut().enumerate() {
+            if (index == tenant || shared[index])
+                && let Some(mut packet) = it.held.pop_front()
+            {
+                Datagram::read(&mut packet).expect("a datagram").flip();
+                ready.push_back(packet);
+                owners.push(it.stack);
+            }
+        }
+    }
+    let free = &mut tenants[tenant].free;
+    let taken = host.tx_round(Time::ZERO, &owners, &mut ready, free);
+    assert_eq!((taken, ready.len()), (owners.len(), 0));
 }

@@ -186,6 +186,27 @@ impl Link {
         self.host.tx_batch(self.now, stack, ready, &mut self.free)
     }
 
+    /// Moves up to `limit` waiting datagrams of all stacks to the back of `received`, and whose each
+    /// one is to the back of `owners`: for many sockets, of which each has little to do.
+    #[inline]
+    pub fn rx_round(
+        &mut self,
+        received: &mut Batch,
+        owners: &mut Vec<StackId>,
+        limit: usize,
+    ) -> usize {
+        self.host.rx_round(received, owners, limit)
+    }
+
+    /// Sends complete datagrams from the front of `ready`, of which `owners` says whose each is.
+    /// What the driver has no room for stays; the last of `owners` say whose it is. Says how many
+    /// were taken.
+    #[inline]
+    pub fn tx_round(&mut self, owners: &[StackId], ready: &mut Batch) -> usize {
+        self.stock(AT_HAND);
+        self.host.tx_round(self.now, owners, ready, &mut self.free)
+    }
+
     /// Cuts `payload` into datagrams of at most `size` bytes for `to`, with all headers, at the
     /// back of `ready`. Says how many bytes fitted into the buffers there were.
     pub fn prepare_batch(

@@ -66,12 +66,12 @@ impl Host {
 
     pub(super) fn receive_dhcp(&mut self, now: Time, packet: Packet, free: &mut Batch) {
         let random = self.random.next_u64();
-        if let Ok(place) = Place::of(&packet)
+        if let Some(place) = Place::of(&packet)
             && let Some(client) = &mut self.automatic.dhcp
         {
             let start = place.payload_start();
             // Copied together from however many pages it lies in: it is rare, and small.
-            let mut payload = vec![0; place.payload];
+            let mut payload = vec![0; place.payload()];
             packet.copy_out(start, &mut payload);
             client.receive(now, &payload, random);
         }
@@ -127,7 +127,7 @@ impl Host {
                 self.counters.count(DropReason::NoBuffer);
                 break;
             };
-            if let Ok(place) = Place::of(&packet) {
+            if let Some(place) = Place::of(&packet) {
                 self.finish_checksum(&mut packet, place);
             }
             self.update_ipv4_checksum(&mut packet);

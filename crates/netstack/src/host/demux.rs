@@ -469,18 +469,18 @@ impl Host {
 
     /// The two ends of a datagram that was judged: to whom, and from whom.
     fn ends(packet: &Packet) -> Option<(SocketAddr, SocketAddr)> {
-        let place = crate::udp::Place::of(packet).ok()?;
+        let place = crate::udp::Place::of(packet)?;
         let bytes = packet.bytes();
         let field = |at: usize| bytes.get(at..)?.first_chunk::<2>().copied();
-        let ip = bytes.get(place.ip..)?;
-        let (source, destination): (IpAddr, IpAddr) = if place.is_v4 {
+        let ip = bytes.get(place.ip()..)?;
+        let (source, destination): (IpAddr, IpAddr) = if place.is_v4() {
             let at = |at: usize| ip.get(at..)?.first_chunk::<4>().copied().map(Ipv4Addr::from);
             (at(12)?.into(), at(16)?.into())
         } else {
             let at = |at: usize| ip.get(at..)?.first_chunk::<16>().copied().map(Ipv6Addr::from);
             (at(8)?.into(), at(24)?.into())
         };
-        let (from, to) = (field(place.udp)?, field(place.udp + 2)?);
+        let (from, to) = (field(place.udp())?, field(place.udp() + 2)?);
         Some((
             SocketAddr::new(destination, u16::from_be_bytes(to)),
             SocketAddr::new(source, u16::from_be_bytes(from)),

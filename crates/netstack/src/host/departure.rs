@@ -5,7 +5,7 @@
 
 use super::Host;
 use super::address::Cast;
-use crate::udp::{Place, Plain, Stacks, set_header_checksum};
+use crate::udp::{Place, Plain, Stack, Stacks, set_header_checksum};
 use crate::{DropReason, Time};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use packet::checksum::{self, Sum};
@@ -14,53 +14,50 @@ use packet::header::ipv6::Ipv6;
 use packet::header::udp::Udp;
 use packet::{Batch, Checksum, Offload, Packet};
 
-/// What all plain datagrams of a stack have in common.
-struct Common {
-    mac: [u8; 6],
-    own_v4: Option<[u8; 4]>,
-    own_v6: Option<[u8; 16]>,
+/// What all plain datagrams of a host have in common.
+pub(super) struct Common<'a> {
+    mac: &'a [u8; 6],
+    own_v4: Option<&'a Ipv4Addr>,
+    own_v6: Option<&'a Ipv6Addr>,
     /// Where the longest one ends.
     most: usize,
-    port: [u8; 2],
-    ttl: u8,
-    traffic_class: u8,
     checksum_offload: bool,
 }
 
-impl Common {
-    /// Completes a plain datagram that goes back by the way it came. `false`, and nothing changed,
-    /// if anything about it takes a second look.
+impl Common<'_> {
+    /// Completes a plain datagram of a stack's that goes back by the way it came. `false`, and
+    /// nothing changed, if anything about it takes a second look.
     #[inline]
-    fn complete(&self, packet: &mut Packet) -> bool {
+    pub(super) fn complete(&self, stack: &Stack, packet: &mut Packet) -> bool {
         let changed = matches!(packet.offload().checksum, Checksum::Partial { .. });
         let Some(plain) = Plain::of(packet) else { return false };
         let bytes = packet.bytes_mut();
         let Some((ethernet, behind)) = bytes.split_first_chunk_mut::<14>() else { return false };
         let addressed =
-            ethernet[..6] != [0; 6] && ethernet[..6] != self.mac && ethernet[0] & 1 == 0;
+            ethernet[..6] != [0; 6] && ethernet[..6] != *self.mac && ethernet[0] & 1 == 0;
         let ports = behind.get(plain.udp - 14..plain.udp - 12);
-        if !addressed || plain.end > self.most || ports != Some(&self.port) {
+        if !addressed || plain.end > self.most || ports != Some(&stack.port.to_be_bytes()) {
             return false;
         }
         if plain.is_v4 {
             let Some(ip) = behind.first_chunk_mut::<20>() else { return false };
-            if self.own_v4.is_none_or(|own| own != ip[12..16]) || ip[16] >= 224 {
+            if self.own_v4.is_none_or(|own| own.octets() != ip[12..16]) || ip[16] >= 224 {
                 return false;
             }
-            if changed || ip[8] != self.ttl || ip[1] != self.traffic_class {
-                (ip[8], ip[1]) = (self.ttl, self.traffic_class);
+            if changed || ip[8] != stack.ttl || ip[1] != stack.traffic_class {
+                (ip[8], ip[1]) = (stack.ttl, stack.traffic_class);
                 set_header_checksum(ip);
             }
         } else {
             let Some(ip) = behind.first_chunk_mut::<40>() else { return false };
-            if self.own_v6.is_none_or(|own| own != ip[8..24]) || ip[24] == 0xff {
+            if self.own_v6.is_none_or(|own| own.octets() != ip[8..24]) || ip[24] == 0xff {
                 return false;
             }
-            ip[7] = self.ttl;
-            ip[0] = 0x60 | self.traffic_class >> 4;
-            ip[1] = self.traffic_class << 4 | ip[1] & 0x0f;
+            ip[7] = stack.ttl;
+            ip[0] = 0x60 | stack.traffic_class >> 4;
+            ip[1] = stack.traffic_class << 4 | ip[1] & 0x0f;
         }
-        ethernet[6..12].copy_from_slice(&self.mac);
+        ethernet[6..12].copy_from_slice(self.mac);
         let mut offload = Offload::default();
         if changed && self.checksum_offload {
             plain.set_pseudo_checksum(bytes);
@@ -75,26 +72,31 @@ impl Common {
 }
 
 impl Host {
+    /// What plain datagrams have in common, and the stacks they may be of; `None` if each takes a
+    /// second look.
+    #[inline]
+    pub(super) fn common(&mut self) -> Option<(Common<'_>, &mut Stacks)> {
+        if self.vlan.is_some() || !self.path_mtus.is_empty() {
+            return None;
+        }
+        let common = Common {
+            mac: &self.mac.0,
+            own_v4: self.addresses.first_v4.as_ref(),
+            own_v6: self.addresses.first_v6.as_ref(),
+            most: self.link + self.mtu,
+            checksum_offload: self.checksum_offload,
+        };
+        Some((common, &mut self.stacks))
+    }
+
     /// Sends the datagrams at the front of `ready`, at most `limit` of them, that are plain and go
     /// back by the way they came; stops at one that takes a second look. Says how many were sent.
     #[inline]
     pub(super) fn depart_plain(&mut self, index: usize, ready: &mut Batch, limit: usize) -> usize {
-        if self.vlan.is_some() || !self.path_mtus.is_empty() {
-            return 0;
-        }
-        let Some(stack) = self.stacks.at_mut(index) else { return 0 };
-        let common = Common {
-            mac: self.mac.0,
-            own_v4: self.addresses.first_v4.map(|ip| ip.octets()),
-            own_v6: self.addresses.first_v6.map(|ip| ip.octets()),
-            most: self.link + self.mtu,
-            port: stack.port.to_be_bytes(),
-            ttl: stack.ttl,
-            traffic_class: stack.traffic_class,
-            checksum_offload: self.checksum_offload,
-        };
+        let Some((common, stacks)) = self.common() else { return 0 };
+        let Some(stack) = stacks.at_mut(index) else { return 0 };
         let limit = limit.min(ready.len());
-        let open = ready.iter_mut().take(limit).position(|packet| !common.complete(packet));
+        let open = ready.iter_mut().take(limit).position(|packet| !common.complete(stack, packet));
         let count = open.unwrap_or(limit);
         Stacks::left_plain(stack, count);
         if count == ready.len() {
@@ -113,9 +115,9 @@ impl Host {
         mut packet: Packet,
         free: &mut Batch,
     ) -> Result<(), Packet> {
-        let Ok(place) = Place::of(&packet) else { return Err(self.refuse(packet)) };
+        let Some(place) = Place::of(&packet) else { return Err(self.refuse(packet)) };
         let Some(stack) = self.stacks.at_mut(index) else { return Err(self.refuse(packet)) };
-        let end = place.payload_start() + place.payload;
+        let end = place.payload_start() + place.payload();
         // Padding that a short frame came with, or bytes between the end of the datagram and that of
         // the IP packet around it: who sent those learns nothing from getting them back.
         packet.truncate_frame(end);
@@ -127,18 +129,18 @@ impl Host {
             return Err(self.refuse(packet));
         };
         let (ports, open) = {
-            let at = place.udp - 14;
+            let at = place.udp() - 14;
             let from = behind.get(at..at + 2).map(|it| u16::from_be_bytes([it[0], it[1]]));
             (from, ethernet[..6] == [0; 6] || ethernet[..6] == mac.0)
         };
-        if ports != Some(stack.port) || place.ip != self.link {
+        if ports != Some(stack.port) || place.ip() != self.link {
             return Err(self.refuse(packet));
         }
         ethernet[6..12].copy_from_slice(&mac.0);
-        let Some(ip) = behind.get_mut(place.ip - 14..) else { return Err(self.refuse(packet)) };
-        let (to, own): (IpAddr, bool) = if place.is_v4 {
-            let total = ((end - place.ip) as u16).to_be_bytes();
-            let Some(header) = ip.get_mut(..place.udp - place.ip).filter(|it| it.len() >= 20)
+        let Some(ip) = behind.get_mut(place.ip() - 14..) else { return Err(self.refuse(packet)) };
+        let (to, own): (IpAddr, bool) = if place.is_v4() {
+            let total = ((end - place.ip()) as u16).to_be_bytes();
+            let Some(header) = ip.get_mut(..place.udp() - place.ip()).filter(|it| it.len() >= 20)
             else {
                 return Err(self.refuse(packet));
             };
@@ -165,7 +167,7 @@ impl Host {
                 Ipv6Addr::from(octets.unwrap_or_default())
             };
             let (source, to) = (address(8), address(24));
-            let payload = ((end - place.ip - Ipv6::LEN) as u16).to_be_bytes();
+            let payload = ((end - place.ip() - Ipv6::LEN) as u16).to_be_bytes();
             header[4..6].copy_from_slice(&payload);
             header[7] = if to.is_multicast() { stack.rest.multicast_ttl } else { stack.ttl };
             header[0] = 0x60 | stack.traffic_class >> 4;
@@ -219,7 +221,7 @@ impl Host {
     /// many, the group; then our own address goes in. Whether it did; `None` if none can.
     #[cold]
     fn correct_source(&self, packet: &mut Packet, place: Place, to: IpAddr) -> Option<bool> {
-        let (at, len) = if place.is_v4 { (place.ip + 12, 4) } else { (place.ip + 8, 16) };
+        let (at, len) = if place.is_v4() { (place.ip() + 12, 4) } else { (place.ip() + 8, 16) };
         let field = packet.bytes().get(at..at + len)?;
         let source: IpAddr = match *field {
             [a, b, c, d] => Ipv4Addr::new(a, b, c, d).into(),
@@ -233,11 +235,11 @@ impl Host {
         let own = self.source(to)?;
         let field = packet.bytes_mut().get_mut(at..at + len)?;
         match own {
-            IpAddr::V4(ip) if place.is_v4 => field.copy_from_slice(&ip.octets()),
-            IpAddr::V6(ip) if !place.is_v4 => field.copy_from_slice(&ip.octets()),
+            IpAddr::V4(ip) if place.is_v4() => field.copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) if !place.is_v4() => field.copy_from_slice(&ip.octets()),
             _ => return None,
         }
-        if place.is_v4 {
+        if place.is_v4() {
             self.update_ipv4_checksum(packet);
         }
         Some(true)
@@ -247,22 +249,22 @@ impl Host {
     /// device does.
     #[inline]
     pub(super) fn finish_checksum(&self, packet: &mut Packet, place: Place) {
-        let len = place.payload + Udp::LEN;
+        let len = place.payload() + Udp::LEN;
         let bytes = packet.bytes_mut();
-        let addresses = if place.is_v4 {
-            bytes.get(place.ip + 12..place.ip + 20)
+        let addresses = if place.is_v4() {
+            bytes.get(place.ip() + 12..place.ip() + 20)
         } else {
-            bytes.get(place.ip + 8..place.ip + 40)
+            bytes.get(place.ip() + 8..place.ip() + 40)
         };
         let mut sum = Sum::of(addresses.unwrap_or_default());
         sum.add(&[0, Protocol::UDP.0]);
         sum.add(&(len as u16).to_be_bytes());
         let partial = sum.partial();
-        if let Some(field) = bytes.get_mut(place.udp + 6..place.udp + 8) {
+        if let Some(field) = bytes.get_mut(place.udp() + 6..place.udp() + 8) {
             field.copy_from_slice(&partial.to_be_bytes());
         }
         *packet.offload_mut() = Offload {
-            checksum: Checksum::Partial { start: place.udp as u16, offset: 6 },
+            checksum: Checksum::Partial { start: place.udp() as u16, offset: 6 },
             segmentation: None,
         };
         if !self.checksum_offload {

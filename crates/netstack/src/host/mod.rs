@@ -2,7 +2,8 @@
 //!
 //! This file holds what a host is made of and its way round; each mechanism has its own:
 //! [`demux`](self) judges what comes in, `output` finds the way out, `arp`, `ndp`, `icmp`, `echo`,
-//! `group` speak with the neighbours, `sockets` is what applications call.
+//! `group` speak with the neighbours, `sockets` is what applications call, and
+//! `round` what those call that serve many sockets.
 
 mod address;
 mod arp;
@@ -18,6 +19,7 @@ mod icmp;
 mod icmp_error;
 mod ndp;
 mod output;
+mod round;
 mod sockets;
 mod timers;
 

@@ -3,6 +3,7 @@
 use super::plain::{self, Plain};
 use crate::Error;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::num::NonZeroU64;
 use packet::header::ethernet::{EtherType, Ethernet, Mac};
 use packet::header::ipv4::Ipv4;
 use packet::header::ipv6::{Ipv6, extension};
@@ -15,27 +16,67 @@ use packet::{Checksum, Packet};
 pub const LONGEST_PAYLOAD: usize = 65_507;
 
 /// Where the headers of a datagram lie in its frame.
+///
+/// All of it is one number, so that it is handed on in a register: in memory it would be written
+/// in pieces and read back whole, which costs more than finding it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// First byte of the IP header.
-    pub(crate) ip: usize,
-    /// First byte of the UDP header.
-    pub(crate) udp: usize,
-    /// Bytes of payload.
-    pub(crate) payload: usize,
-    pub(crate) is_v4: bool,
-}
+pub(crate) struct Place(NonZeroU64);
 
 impl Place {
+    /// `None` if the headers lie further behind than any can.
+    #[inline]
+    fn new(is_v4: bool, ip: usize, udp: usize, payload: usize) -> Option<Self> {
+        const MOST: usize = u16::MAX as usize;
+        if ip > MOST || udp > MOST || payload > MOST {
+            return None;
+        }
+        let number = ip as u64 | (udp as u64) << 16 | (payload as u64) << 32;
+        NonZeroU64::new(number | u64::from(is_v4) << 48).map(Self)
+    }
+
+    #[inline]
+    const fn part(self, number: u32) -> usize {
+        (self.0.get() >> (16 * number)) as u16 as usize
+    }
+
+    /// First byte of the IP header.
+    #[inline]
+    pub(crate) const fn ip(self) -> usize {
+        self.part(0)
+    }
+
+    /// First byte of the UDP header.
+    #[inline]
+    pub(crate) const fn udp(self) -> usize {
+        self.part(1)
+    }
+
+    /// Bytes of payload.
+    #[inline]
+    pub(crate) const fn payload(self) -> usize {
+        self.part(2)
+    }
+
+    /// Whether the IP header is one of version 4.
+    #[inline]
+    pub(crate) const fn is_v4(self) -> bool {
+        self.part(3) != 0
+    }
+
     /// Finds them. Checksums are not looked at.
     #[inline]
-    pub(crate) fn of(packet: &Packet) -> Result<Self, Malformed> {
+    pub(crate) fn of(packet: &Packet) -> Option<Self> {
         match Plain::of(packet) {
             Some(Plain { is_v4, udp, end }) => {
-                Ok(Self { ip: plain::IP, udp, payload: end - udp - Udp::LEN, is_v4 })
+                Self::new(is_v4, plain::IP, udp, end - udp - Udp::LEN)
             }
-            None => Self::search(packet),
+            None => Self::behind(packet),
         }
+    }
+
+    #[cold]
+    fn behind(packet: &Packet) -> Option<Self> {
+        Self::search(packet).ok()
     }
 
     /// Finds them behind tags, options, extension headers, in chains.
@@ -70,13 +111,19 @@ impl Place {
             _ => return Err(Malformed::Field),
         };
         let (_, payload) = Udp::read_start(bytes.get(udp..).unwrap_or_default(), transport)?;
-        Ok(Self { ip, udp, payload, is_v4 })
+        Self::new(is_v4, ip, udp, payload).ok_or(Malformed::Length)
+    }
+
+    /// Why none were found.
+    #[cold]
+    fn why_not(packet: &Packet) -> Malformed {
+        Self::search(packet).err().unwrap_or(Malformed::Length)
     }
 
     /// First byte of the payload.
     #[inline]
-    pub(crate) const fn payload_start(&self) -> usize {
-        self.udp + Udp::LEN
+    pub(crate) const fn payload_start(self) -> usize {
+        self.udp() + Udp::LEN
     }
 }
 
@@ -95,8 +142,10 @@ impl<'a> Datagram<'a> {
     /// Looks at a frame from the first byte of its Ethernet header.
     #[inline]
     pub fn read(packet: &'a mut Packet) -> Result<Self, Malformed> {
-        let place = Place::of(packet)?;
-        Ok(Self { packet, place })
+        match Place::of(packet) {
+            Some(place) => Ok(Self { packet, place }),
+            None => Err(Place::why_not(packet)),
+        }
     }
 
     /// From whom.
@@ -114,7 +163,7 @@ impl<'a> Datagram<'a> {
     /// Bytes that it carries, in all its pages.
     #[inline]
     pub fn payload_len(&self) -> usize {
-        self.place.payload
+        self.place.payload()
     }
 
     /// What it carries. For a chain, what of it lies in the first page; the other pages
@@ -123,13 +172,13 @@ impl<'a> Datagram<'a> {
     pub fn payload(&self) -> &[u8] {
         let bytes = self.packet.bytes();
         let start = self.place.payload_start();
-        let end = bytes.len().min(start + self.place.payload);
+        let end = bytes.len().min(start + self.place.payload());
         bytes.get(start..end).unwrap_or_default()
     }
 
     /// Copies what it carries, from all its pages, as far as it fits; says how many bytes.
     pub fn copy_payload(&self, to: &mut [u8]) -> usize {
-        let len = to.len().min(self.place.payload);
+        let len = to.len().min(self.place.payload());
         let to = to.get_mut(..len).unwrap_or_default();
         self.packet.copy_out(self.place.payload_start(), to)
     }
@@ -140,7 +189,7 @@ impl<'a> Datagram<'a> {
         self.changed();
         let start = self.place.payload_start();
         let bytes = self.packet.bytes_mut();
-        let end = bytes.len().min(start + self.place.payload);
+        let end = bytes.len().min(start + self.place.payload());
         bytes.get_mut(start..end).unwrap_or_default()
     }
 
@@ -155,9 +204,12 @@ impl<'a> Datagram<'a> {
     #[inline]
     #[must_use]
     pub fn set_payload_len(&mut self, len: usize) -> bool {
+        // What does not fit here fits in no page, and in no chain that came in.
+        let (is_v4, ip, udp) = (self.place.is_v4(), self.place.ip(), self.place.udp());
+        let Some(place) = Place::new(is_v4, ip, udp, len) else { return false };
         let end = self.place.payload_start() + len;
         if self.packet.next().is_some() {
-            if len > self.place.payload {
+            if len > self.place.payload() {
                 return false;
             }
             self.packet.truncate_frame(end);
@@ -167,16 +219,15 @@ impl<'a> Datagram<'a> {
             return false;
         }
         self.changed();
-        self.place.payload = len;
+        self.place = place;
         let transport = len + Udp::LEN;
-        if self.place.is_v4 {
-            let total = self.place.udp - self.place.ip + transport;
-            self.put(self.place.ip + 2, (total as u16).to_be_bytes());
+        if is_v4 {
+            self.put(ip + 2, ((udp - ip + transport) as u16).to_be_bytes());
         } else {
-            let behind = self.place.udp - self.place.ip - Ipv6::LEN + transport;
-            self.put(self.place.ip + 4, (behind as u16).to_be_bytes());
+            let behind = udp - ip - Ipv6::LEN + transport;
+            self.put(ip + 4, (behind as u16).to_be_bytes());
         }
-        self.put(self.place.udp + 4, (transport as u16).to_be_bytes());
+        self.put(udp + 4, (transport as u16).to_be_bytes());
         true
     }
 
@@ -184,14 +235,14 @@ impl<'a> Datagram<'a> {
     /// and extension headers that it came with were for the way here, and go.
     #[inline]
     pub fn flip(&mut self) {
-        let plain = if self.place.is_v4 { Ipv4::LEN } else { Ipv6::LEN };
-        if self.place.udp - self.place.ip != plain {
+        let plain = if self.place.is_v4() { Ipv4::LEN } else { Ipv6::LEN };
+        if self.place.udp() - self.place.ip() != plain {
             self.strip(plain);
         }
-        let Place { ip, udp, is_v4, .. } = self.place;
+        let (ip, udp) = (self.place.ip(), self.place.udp());
         let bytes = self.packet.bytes_mut();
         swap::<6>(bytes, 0);
-        if is_v4 {
+        if self.place.is_v4() {
             swap::<4>(bytes, ip + 12);
         } else {
             swap::<16>(bytes, ip + 8);
@@ -202,11 +253,11 @@ impl<'a> Datagram<'a> {
     /// Sends it to somebody: his hardware address is found when it is sent.
     pub fn set_destination(&mut self, destination: SocketAddr) -> Result<(), Error> {
         match destination.ip() {
-            IpAddr::V4(ip) if self.place.is_v4 => self.put(self.place.ip + 16, ip.octets()),
-            IpAddr::V6(ip) if !self.place.is_v4 => self.put(self.place.ip + 24, ip.octets()),
+            IpAddr::V4(ip) if self.place.is_v4() => self.put(self.place.ip() + 16, ip.octets()),
+            IpAddr::V6(ip) if !self.place.is_v4() => self.put(self.place.ip() + 24, ip.octets()),
             other => return Err(Error::Family(other)),
         }
-        self.put(self.place.udp + 2, destination.port().to_be_bytes());
+        self.put(self.place.udp() + 2, destination.port().to_be_bytes());
         self.put(0, Mac::default().0);
         self.changed();
         Ok(())
@@ -215,7 +266,7 @@ impl<'a> Datagram<'a> {
     /// Hops that it may still make.
     #[inline]
     pub fn hop_limit(&self) -> u8 {
-        let [hops] = self.array(self.place.ip + if self.place.is_v4 { 8 } else { 7 });
+        let [hops] = self.array(self.place.ip() + if self.place.is_v4() { 8 } else { 7 });
         hops
     }
 
@@ -233,13 +284,14 @@ impl<'a> Datagram<'a> {
     /// Takes out all headers but the plain ones of Ethernet, IP and UDP.
     #[cold]
     fn strip(&mut self, plain: usize) {
-        let Place { ip, udp, .. } = self.place;
+        let (is_v4, ip, udp) = (self.place.is_v4(), self.place.ip(), self.place.udp());
         let surplus = udp - ip - plain;
         self.packet.bytes_mut().copy_within(..ip + plain, surplus);
         self.packet.cut_front(surplus);
-        self.place.udp -= surplus;
-        let transport = self.place.payload + Udp::LEN;
-        if self.place.is_v4 {
+        let payload = self.place.payload();
+        self.place = Place::new(is_v4, ip, udp - surplus, payload).unwrap_or(self.place);
+        let transport = payload + Udp::LEN;
+        if is_v4 {
             self.put(ip, [0x45]);
             self.put(ip + 2, ((plain + transport) as u16).to_be_bytes());
         } else {
@@ -253,21 +305,21 @@ impl<'a> Datagram<'a> {
     #[inline]
     fn changed(&mut self) {
         self.packet.offload_mut().checksum =
-            Checksum::Partial { start: self.place.udp as u16, offset: 6 };
+            Checksum::Partial { start: self.place.udp() as u16, offset: 6 };
     }
 
     #[inline]
     fn address(&self, in_v4: usize, in_v6: usize) -> IpAddr {
-        if self.place.is_v4 {
-            Ipv4Addr::from(self.array(self.place.ip + in_v4)).into()
+        if self.place.is_v4() {
+            Ipv4Addr::from(self.array(self.place.ip() + in_v4)).into()
         } else {
-            Ipv6Addr::from(self.array(self.place.ip + in_v6)).into()
+            Ipv6Addr::from(self.array(self.place.ip() + in_v6)).into()
         }
     }
 
     #[inline]
     fn port(&self, at: usize) -> u16 {
-        u16::from_be_bytes(self.array(self.place.udp + at))
+        u16::from_be_bytes(self.array(self.place.udp() + at))
     }
 
     /// Bytes of a header. They are there: `read` saw to it.

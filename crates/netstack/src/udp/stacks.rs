@@ -17,7 +17,6 @@ use crate::ports::Binding;
 use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::iter;
 use packet::{Batch, Packet};
 
 /// Why a datagram was not put into a private queue.
@@ -255,6 +254,39 @@ impl Stacks {
         Some(stack.id(index))
     }
 
+    /// Moves up to `limit` datagrams of the stack that stands first in the line to `received`, and
+    /// its name as often to `owners`; if it has more waiting, it stands in the line again. Says how
+    /// many there were; `None` if nobody stands in the line.
+    #[inline]
+    pub(crate) fn take_next(
+        &mut self,
+        received: &mut Batch,
+        owners: &mut Vec<StackId>,
+        limit: usize,
+    ) -> Option<usize> {
+        let index = self.line.pop_front()?;
+        let stack = self.slots.get_mut(index as usize)?.as_mut()?;
+        let id = stack.id(index as usize);
+        let (mut count, mut freed) = (0, 0);
+        while count < limit
+            && let Some(packet) = stack.queue.pop_front()
+        {
+            count += 1;
+            freed += pages(&packet);
+            received.push_back(packet);
+            owners.push(id);
+        }
+        if !stack.is(Stack::LENDS) {
+            self.house_waiting -= freed;
+        }
+        if stack.queue.is_empty() {
+            stack.flags &= !Stack::READY;
+        } else {
+            self.line.push_back(index);
+        }
+        Some(count)
+    }
+
     /// Moves up to `limit` waiting datagrams to `received`; a stack that has more waiting stands
     /// in the line again. Buffers in `free` are lent, if the stack lends.
     #[inline]
@@ -280,8 +312,12 @@ impl Stacks {
         let count = limit.min(stack.queue.len());
         received.reserve(count);
         let mut freed = 0;
-        let waiting = iter::from_fn(|| stack.queue.pop_front()).take(count);
-        received.extend(waiting.inspect(|packet| freed += pages(packet)));
+        for _ in 0..count {
+            if let Some(packet) = stack.queue.pop_front() {
+                freed += pages(&packet);
+                received.push_back(packet);
+            }
+        }
         if !lends {
             self.house_waiting -= freed;
         }

@@ -21,6 +21,9 @@ pub struct Batch {
     end: usize,
 }
 
+/// So few packets are moved faster one by one.
+const FEW: usize = 2;
+
 /// Fewest slots that are worth an allocation: a driver's usual batch.
 const FEWEST: usize = 32;
 
@@ -113,6 +116,10 @@ impl Batch {
         if self.is_empty() {
             // Nothing but the two buffers change hands.
             mem::swap(self, other);
+        } else if other.len() <= FEW {
+            while let Some(packet) = other.pop_front() {
+                self.push_back(packet);
+            }
         } else {
             self.extend(other.drain(..));
         }
