@@ -8,7 +8,7 @@ use super::client::PAGES;
 use super::contents::{Filled, question};
 use super::desk::Desk;
 use super::spent::Spent;
-use crate::load::{self, Generator, LOAD, SERVER};
+use crate::load::{self, End, Generator, LOAD, SERVER};
 use bench::frame::{pin, ticks};
 use nic::Nic;
 use nic::memory::Memory;
@@ -140,7 +140,9 @@ fn obey(
     };
     // A sleeper would have to be woken by the server.
     let mut generator =
-        Generator::new(Box::new(device), Pool::plain(PAGES), question(bits)).restless();
+        Generator::new(End::new(Box::new(device), Pool::plain(PAGES)), question(bits))
+            .restless()
+            .patient();
     loop {
         let answered = generator.press(order)?;
         let lost = (answered.lost > 0)

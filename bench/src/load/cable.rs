@@ -3,8 +3,10 @@
 use super::urgency::hurry;
 use super::{CLIENT, CLIENT_MAC, LOAD, SERVER, SERVER_MAC, SERVICE};
 use bench::frame::keep_on_core;
+use nic::xdp::Relay;
 use packet::header::ethernet::Mac;
 use std::fs;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use system_tests::Namespace;
@@ -18,14 +20,27 @@ pub(crate) struct Cable {
     /// Where the client is, and how its interface is called.
     pub(crate) client: Namespace,
     pub(crate) far: String,
+    /// Where the client sends: a veth pair's end, whose other end is relayed to `far`.
+    pub(crate) mouth: String,
+    relayed: String,
 }
 
-/// Names that no other pair on the machine has: kernel threads are found by them.
-fn names() -> (String, String) {
+/// Names that no other interfaces on the machine have: kernel threads are found by them.
+fn names() -> [String; 4] {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();
-    (format!("n{count}p{process}"), format!("f{count}p{process}"))
+    ["n", "f", "m", "r"].map(|kind| format!("{kind}{count}p{process}"))
+}
+
+/// Makes a veth pair of one queue.
+fn pair(namespace: &Namespace, one: &str, other: &str) {
+    let queue = ["numrxqueues", "1", "numtxqueues", "1"];
+    let mut command = vec!["ip", "link", "add", one];
+    command.extend(queue);
+    command.extend(["type", "veth", "peer", "name", other]);
+    command.extend(queue);
+    namespace.output(&command);
 }
 
 impl Cable {
@@ -37,18 +52,17 @@ impl Cable {
 
     fn made(served_by_linux: bool) -> Self {
         let (server, client) = (Namespace::new(), Namespace::new());
-        let (near, far) = names();
-        let one = ["numrxqueues", "1", "numtxqueues", "1"];
-        let mut pair = vec!["ip", "link", "add", &near];
-        pair.extend(one);
-        pair.extend(["type", "veth", "peer", "name", &far]);
-        pair.extend(one);
-        server.output(&pair);
+        let [near, far, mouth, relayed] = names();
+        pair(&server, &near, &far);
+        pair(&client, &mouth, &relayed);
         server.output(&["ip", "link", "set", &far, "netns", &client.thread()]);
         set_up(&server, &near, SERVER_MAC);
         // Not the address that the client uses: so Linux there throws answers away at once, which
         // the client's rings have seen before.
         set_up(&client, &far, Mac([2, 0, 0, 0, 0, 0xff]));
+        set_up(&client, &mouth, Mac([2, 0, 0, 0, 0, 0xfe]));
+        set_up(&client, &relayed, Mac([2, 0, 0, 0, 0, 0xfd]));
+        leave_polling_to_reader(&client, &far);
         if served_by_linux {
             server.output(&["ip", "address", "add", &format!("{SERVER}/24"), "dev", &near]);
             let (ip, mac) = (CLIENT.to_string(), CLIENT_MAC.to_string());
@@ -59,7 +73,14 @@ impl Cable {
                 namespace.output(&["ip", "link", "show", name]).contains("state UP")
             });
         }
-        Self { server, near, client, far }
+        Self { server, near, client, far, mouth, relayed }
+    }
+
+    /// From now on what the client sends at its mouth goes through the cable. The server's end must
+    /// be open.
+    pub(crate) fn relay(&self) -> Result<Relay, String> {
+        let (from, to) = (self.relayed.clone(), self.far.clone());
+        self.client.run(move || Relay::attach(&from, &to)).map_err(|error| error.to_string())
     }
 
     /// Keeps the kernel's threads of both ends on the cores they serve; gives those of the
@@ -77,9 +98,11 @@ impl Cable {
             keep_on_core(*thread, SERVICE)?;
             hurry(*thread);
         }
-        for thread in threads(&self.far) {
-            keep_on_core(thread, LOAD)?;
-            hurry(thread);
+        for name in [&self.far, &self.mouth, &self.relayed] {
+            for thread in threads(name) {
+                keep_on_core(thread, LOAD)?;
+                hurry(thread);
+            }
         }
         Ok(served)
     }
@@ -108,8 +131,22 @@ fn set_up(namespace: &Namespace, name: &str, mac: Mac) {
     system_tests::tool("ethtool", "ethtool");
     namespace.output(&["ethtool", "-K", name, "gro", "on", "tso", "off"]);
     namespace.output(&["ip", "link", "set", name, "up"]);
-    // The file is in the namespace's own view of /sys, which this shell alone sees.
-    let script = format!("mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/{name}/threaded");
+    write(namespace, name, &[("threaded", 1)]);
+}
+
+/// Has the kernel leave it to whoever reads frames of an interface to look for them, so that who
+/// sends them wakes nobody; see `xdp::Options::busy_poll`.
+fn leave_polling_to_reader(namespace: &Namespace, name: &str) {
+    write(namespace, name, &[("napi_defer_hard_irqs", 2), ("gro_flush_timeout", 200_000)]);
+}
+
+/// Writes settings of an interface.
+fn write(namespace: &Namespace, name: &str, settings: &[(&str, u32)]) {
+    // The files are in the namespace's own view of /sys, which this shell alone sees.
+    let writes =
+        settings.iter().map(|(file, value)| format!("echo {value} > /sys/class/net/{name}/{file}"));
+    let all = iter::once("mount -t sysfs sysfs /sys".into()).chain(writes);
+    let script = all.collect::<Vec<_>>().join(" && ");
     namespace.output(&["unshare", "--mount", "sh", "-c", &script]);
 }
 

@@ -3,13 +3,13 @@
 use super::CLIENT_PORT;
 use nic::Nic;
 use packet::{Batch, Packet, Pool};
-use std::thread::sleep;
+use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
 
 /// Requests on their way together: a veth pair holds 256 frames and drops what comes then.
 const WINDOW: usize = 192;
 /// Requests sent together, at least.
-const BURST: usize = 32;
+const BURST: usize = 64;
 /// After so long without an answer, what was on its way is lost; on a wire that loses nothing, the
 /// server is.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -42,14 +42,32 @@ pub(crate) struct Question {
     pub(crate) is_answer: fn(&[u8]) -> bool,
 }
 
-/// Sends requests, and counts answers.
-pub(crate) struct Generator {
+/// A device, and buffers from a pool that suits it.
+pub(crate) struct End {
     nic: Box<dyn Nic>,
     pool: Pool,
+    free: Batch,
+}
+
+impl End {
+    pub(crate) fn new(nic: Box<dyn Nic>, pool: Pool) -> Self {
+        Self { nic, pool, free: Batch::new() }
+    }
+
+    fn buffer(&mut self) -> Option<Packet> {
+        self.free.pop_front().or_else(|| self.pool.allocate())
+    }
+}
+
+/// Sends requests, and counts answers.
+pub(crate) struct Generator {
+    /// Where answers come in, and requests leave unless they leave elsewhere.
+    end: End,
+    /// Where else requests leave.
+    asks: Option<End>,
     question: Question,
     /// Requests on their way.
     open: usize,
-    free: Batch,
     received: Batch,
     ready: Batch,
     /// When something came last.
@@ -60,16 +78,15 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// At a device, with buffers of a pool that suits it.
-    pub(crate) fn new(nic: Box<dyn Nic>, pool: Pool, question: Question) -> Self {
-        let [free, received, ready] = [Batch::new(), Batch::new(), Batch::new()];
+    /// At a device.
+    pub(crate) fn new(end: End, question: Question) -> Self {
+        let [received, ready] = [Batch::new(), Batch::new()];
         let heard = Instant::now();
         Self {
-            nic,
-            pool,
+            end,
+            asks: None,
             question,
             open: 0,
-            free,
             received,
             ready,
             heard,
@@ -78,9 +95,19 @@ impl Generator {
         }
     }
 
-    /// For a wire in memory, which loses nothing: looks again and again while nothing comes.
+    /// Sends its requests through another device.
+    pub(crate) fn asking_through(self, end: End) -> Self {
+        Self { asks: Some(end), ..self }
+    }
+
+    /// Looks again and again while nothing comes, so that nobody must wake it.
     pub(crate) fn restless(self) -> Self {
-        Self { sleeps: false, patience: LONG_PATIENCE, ..self }
+        Self { sleeps: false, ..self }
+    }
+
+    /// For a wire that loses nothing.
+    pub(crate) fn patient(self) -> Self {
+        Self { patience: LONG_PATIENCE, ..self }
     }
 
     /// Keeps the server busy for a while, and waits for the last answers.
@@ -133,10 +160,9 @@ impl Generator {
 
     fn send(&mut self, count: usize) -> Result<(), String> {
         let said = |error: nic::Error| error.to_string();
+        let asks = self.asks.as_mut().unwrap_or(&mut self.end);
         for _ in self.ready.len()..count {
-            let Some(mut packet) = self.free.pop_front().or_else(|| self.pool.allocate()) else {
-                break;
-            };
+            let Some(mut packet) = asks.buffer() else { break };
             let frame = &mut self.question.frame;
             (self.question.vary)(frame);
             packet.clear();
@@ -145,8 +171,8 @@ impl Generator {
             }
             self.ready.push_back(packet);
         }
-        self.open += self.nic.transmit(&mut self.ready).map_err(said)?;
-        self.nic.reclaim(&mut self.free).map_err(said)?;
+        self.open += asks.nic.transmit(&mut self.ready).map_err(said)?;
+        asks.nic.reclaim(&mut asks.free).map_err(said)?;
         Ok(())
     }
 
@@ -154,10 +180,13 @@ impl Generator {
     fn hear(&mut self) -> Result<usize, String> {
         let said = |error: nic::Error| error.to_string();
         // What was sent one by one comes back here too.
-        self.nic.reclaim(&mut self.free).map_err(said)?;
-        let lacking = LENT.saturating_sub(self.free.len());
-        self.pool.allocate_batch(&mut self.free, lacking);
-        self.nic.receive(&mut self.free, &mut self.received, WINDOW).map_err(said)?;
+        if let Some(asks) = &mut self.asks {
+            asks.nic.reclaim(&mut asks.free).map_err(said)?;
+        }
+        let End { nic, pool, free } = &mut self.end;
+        nic.reclaim(free).map_err(said)?;
+        pool.allocate_batch(free, LENT.saturating_sub(free.len()));
+        nic.receive(free, &mut self.received, WINDOW).map_err(said)?;
         let mut came = 0;
         for payload in self.received.iter().filter_map(payload) {
             if !(self.question.is_answer)(payload) {
@@ -165,11 +194,14 @@ impl Generator {
             }
             came += 1;
         }
-        self.free.append(&mut self.received);
+        free.append(&mut self.received);
         if came > 0 {
             self.heard = Instant::now();
         } else if self.sleeps {
-            self.nic.wait(Some(Duration::from_millis(10))).map_err(said)?;
+            nic.wait(Some(Duration::from_millis(10))).map_err(said)?;
+        } else {
+            // The kernel's threads on this core have their turn.
+            yield_now();
         }
         let came = came.min(self.open);
         self.open -= came;

@@ -7,10 +7,15 @@
 //! the nanosecond.
 //!
 //! The client ([`Generator`]) sends one frame again and again, with some bytes changed, through
-//! rings that it shares with the kernel, and checks and counts answers: it is not what is measured. It keeps so many requests on
-//! their way and no more, so nothing is ever dropped and no work done in vain. One thing of the
-//! client's is counted for the server, on both sides alike, for veth cannot do without: letting go
-//! of the buffer that a request was sent in (about 400 ticks), as it is received.
+//! rings that it shares with the kernel, and checks and counts answers: it is not what is measured.
+//! It keeps so many requests on their way and no more, so nothing is ever dropped and no work done
+//! in vain. Nothing of the client's is counted for the server:
+//!
+//! - A veth pair hands the very buffer on that the sender allocated, and whoever receives it must
+//!   free it (400 ticks). So requests take one hop more, on the client's core: out of another pair,
+//!   whose other end relays them into the cable as a network card hands over what it received.
+//! - Who sends through a veth pair wakes the thread that receives at its other end. The client
+//!   looks for answers itself instead (busy polling), and nobody must wake anybody.
 
 mod cable;
 mod effort;
@@ -21,7 +26,7 @@ mod urgency;
 
 use cable::{Cable, orderly, with_rights};
 use effort::Effort;
-pub(crate) use generator::{Generator, Question};
+pub(crate) use generator::{End, Generator, Question};
 pub(crate) use server::{NAP, Server};
 pub(crate) use trial::{Driver, Served, Trial};
 

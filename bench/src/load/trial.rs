@@ -1,11 +1,12 @@
 //! A server and its client, and how both are measured.
 
 use super::urgency::Urgent;
-use super::{CLIENT_MAC, Cable, Effort, Generator, LOAD, Question, Server};
+use super::{CLIENT_MAC, Cable, Effort, End, Generator, LOAD, Question, Server};
 use super::{config, orderly, with_rights};
 use bench::frame::{Pinned, pin, tick_rate};
 use nic::Nic;
 use nic::memory::Memory;
+use nic::xdp::Relay;
 use nic::{packet_socket, tap, xdp};
 use packet::Pool;
 use socket::Link;
@@ -16,6 +17,9 @@ use system_tests::Namespace;
 /// Frames in the rings of a driver, and pages in its pool. Locked memory is scarce.
 const FRAMES: usize = 256;
 const PAGES: usize = 640;
+
+/// Microseconds in which the client looks for answers itself, in each call.
+const BUSY_POLL: u32 = 20;
 
 /// What our side serves through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub(crate) struct Trial {
 
 /// What both live in; only kept.
 enum World {
-    Cable { _cable: Cable },
+    Cable { _relay: Relay, _cable: Cable },
     Alone { _namespace: Namespace },
 }
 
@@ -74,9 +78,13 @@ fn packet_rings(namespace: &Namespace, name: &str) -> Result<Box<dyn Nic>, Strin
 }
 
 /// Frames of an interface through rings of `AF_XDP`, and the pool that goes with them.
-fn xdp_rings(namespace: &Namespace, name: &str) -> Result<(Box<dyn Nic>, Pool), String> {
+fn xdp_rings(
+    namespace: &Namespace,
+    name: &str,
+    busy_poll: u32,
+) -> Result<(Box<dyn Nic>, Pool), String> {
     let pool = Pool::registered(Memory::private(PAGES, false).map_err(said)?);
-    let options = xdp::Options { frames: FRAMES, ..xdp::Options::default() };
+    let options = xdp::Options { frames: FRAMES, busy_poll, ..xdp::Options::default() };
     let (name, registered) = (name.to_owned(), pool.clone());
     let opened = namespace.run(move || xdp::open(&name, &options, &registered));
     Ok((Box::new(opened.map_err(said)?.pop().ok_or("no queue")?), pool))
@@ -104,7 +112,7 @@ impl Trial {
         let cable = Cable::new(false)?;
         let (nic, pool) = match driver {
             Driver::Packet => (packet_rings(&cable.server, &cable.near)?, Pool::plain(PAGES)),
-            _ => xdp_rings(&cable.server, &cable.near)?,
+            _ => xdp_rings(&cable.server, &cable.near, 0)?,
         };
         let server = start(nic, pool, serve)?;
         Self::over(cable, question, server)
@@ -127,7 +135,7 @@ impl Trial {
         })?;
         let server = start(Box::new(nic), Pool::plain(PAGES), serve)?;
         let rings = packet_rings(&namespace, NAME)?;
-        let client = Generator::new(rings, Pool::plain(PAGES), question);
+        let client = Generator::new(End::new(rings, Pool::plain(PAGES)), question);
         let effort = Effort::of(&server.threads()?, &[]);
         Ok(Self { client, effort, server, _world: World::Alone { _namespace: namespace } })
     }
@@ -144,11 +152,17 @@ impl Trial {
     }
 
     fn over(cable: Cable, question: Question, server: Server) -> Result<Self, String> {
-        let (rings, pool) = xdp_rings(&cable.client, &cable.far)?;
-        let client = Generator::new(rings, pool, question);
+        let end = |name, busy_poll| {
+            let (nic, pool) = xdp_rings(&cable.client, name, busy_poll)?;
+            Ok::<_, String>(End::new(nic, pool))
+        };
+        let client = Generator::new(end(&cable.far, BUSY_POLL)?, question)
+            .asking_through(end(&cable.mouth, 0)?)
+            .restless();
+        let relay = cable.relay()?;
         let kernel = cable.settle()?;
         let effort = Effort::of(&server.threads()?, &kernel);
-        Ok(Self { client, effort, server, _world: World::Cable { _cable: cable } })
+        Ok(Self { client, effort, server, _world: World::Cable { _relay: relay, _cable: cable } })
     }
 
     /// Keeps the server busy for a while.

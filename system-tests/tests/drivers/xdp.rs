@@ -70,6 +70,38 @@ fn frames_cross_both_ways_unchanged() {
     }
 }
 
+/// Frames that come in at one interface leave through another, and no more when the relay is gone.
+#[test]
+fn a_relay_passes_frames_on_until_it_is_dropped() {
+    let world = World::silent();
+    let (mouth, relayed) = ("mouth0", "relayed0");
+    world.near.output(&["ip", "link", "add", mouth, "type", "veth", "peer", "name", relayed]);
+    for name in [mouth, relayed] {
+        world.near.output(&["ip", "link", "set", name, "up"]);
+    }
+    // A veth end can be given what another driver received if its peer receives by itself.
+    system_tests::tool("ethtool", "ethtool");
+    world.far.output(&["ethtool", "-K", FAR, "gro", "on"]);
+    let relay = world.near.run(|| xdp::Relay::attach("relayed0", NEAR)).unwrap();
+    let sender = world.near.run(|| Raw::new("mouth0"));
+    let receiver = raw(&world);
+    let first = experimental([0xff; 6], [0x12; 6], 900, 1);
+    sender.send(&first);
+    assert_eq!(receiver.receive(is_experimental), first);
+
+    drop(relay);
+    assert!(!world.near.output(&["ip", "-d", "link", "show", relayed]).contains("xdp"));
+    sender.send(&experimental([0xff; 6], [0x12; 6], 900, 2));
+    // What goes straight comes; what was sent before it at the other end does not.
+    let straight = world.near.run(|| Raw::new(NEAR));
+    let last = experimental([0xff; 6], [0x12; 6], 900, 3);
+    straight.send(&last);
+    assert_eq!(receiver.receive(is_experimental), last);
+
+    let error = world.near.run(|| xdp::Relay::attach("relayed0", "nobody0")).unwrap_err();
+    assert!(error.to_string().contains("nobody0"), "{error}");
+}
+
 /// The page that the device filled is the one that the application had lent, and the one that
 /// goes back to the wire and comes home.
 #[test]

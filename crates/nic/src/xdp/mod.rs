@@ -44,6 +44,7 @@ const GLANCE: Duration = Duration::from_millis(500);
 const FAREWELL: Duration = Duration::from_millis(100);
 
 pub use open::open;
+pub use program::Relay;
 
 /// How frames come from the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

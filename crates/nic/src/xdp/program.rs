@@ -1,6 +1,7 @@
-//! The program in the kernel that sends frames our way, and where it is attached.
+//! Programs in the kernel that send frames our way, or to another interface, and where they are
+//! attached.
 //!
-//! It sends each frame to the socket of the queue that it came in on, and lets the kernel have
+//! Ours sends each frame to the socket of the queue that it came in on, and lets the kernel have
 //! those of queues that have none. It is attached by a BPF link, which is a descriptor: when it is
 //! closed, and so too when this process is killed, the program is gone.
 
@@ -18,7 +19,8 @@ const DRIVER: u32 = 1 << 2;
 const PASS: i32 = 2;
 /// Where `struct xdp_md` has the number of the queue.
 const RX_QUEUE_INDEX: i16 = 16;
-/// The number of the function `bpf_redirect_map`.
+/// The numbers of the functions `bpf_redirect` and `bpf_redirect_map`.
+const REDIRECT: i32 = 23;
 const REDIRECT_MAP: i32 = 51;
 
 /// A program that is attached.
@@ -35,47 +37,9 @@ pub(super) struct Program {
 impl Program {
     /// Loads and attaches it. `mode` is what is wished for.
     pub(super) fn attach(interface: &Interface, queues: u32, mode: Mode) -> Result<Self, Error> {
-        let device = interface.name();
-        let failed = |doing, hint: String| {
-            move |source: Errno| Error::Kernel {
-                device: device.into(),
-                doing,
-                source: source.into(),
-                hint,
-            }
-        };
-        let rights = || "AF_XDP needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF".to_owned();
-        let map = bpf::socket_map(queues).map_err(failed("making a BPF map", rights()))?;
-        let instructions = redirecting(map.as_fd());
-        let program = bpf::load(&instructions, bpf::HAS_FRAGMENTS)
-            // Linux before 5.18 does not know frames of several buffers.
-            .or_else(|_| bpf::load(&instructions, 0))
-            .map_err(failed("loading the XDP program", rights()))?;
-        let attach = |flags| patiently(|| bpf::link(&program, interface.index(), flags));
-        let (link, mode) = match mode {
-            Mode::Skb => (attach(SKB), Mode::Skb),
-            Mode::Driver | Mode::ZeroCopy => (attach(DRIVER), mode),
-            Mode::Best => match attach(DRIVER) {
-                Ok(link) => (Ok(link), Mode::Best),
-                Err(error @ (Errno::BUSY | Errno::EXIST | Errno::PERM)) => (Err(error), mode),
-                Err(cause) => {
-                    tracing::info!(device, %cause, "no XDP in the driver: using mode=skb");
-                    (attach(SKB), Mode::Skb)
-                }
-            },
-        };
-        let link = link.map_err(|source| {
-            let hint = match source {
-                Errno::BUSY | Errno::EXIST => format!(
-                    "another XDP program is attached: stop what uses it, or `ip link set dev \
-                     {device} xdp off`"
-                ),
-                Errno::OPNOTSUPP => "its driver cannot do this: try mode=skb".into(),
-                Errno::PERM => rights(),
-                _ => String::new(),
-            };
-            failed("attaching the XDP program", hint)(source)
-        })?;
+        let map = bpf::socket_map(queues)
+            .map_err(|source| failed(interface, "making a BPF map", RIGHTS)(source))?;
+        let (link, mode) = attach(interface, &to_sockets(map.as_fd()), mode)?;
         Ok(Self { _link: link, map, mode })
     }
 
@@ -85,8 +49,87 @@ impl Program {
     }
 }
 
+/// Every frame that comes in at one interface leaves through another, without leaving the kernel,
+/// for as long as this is kept. Both must be in the network namespace of the caller, and the
+/// driver of the other must be able to send what another has received.
+#[derive(Debug)]
+pub struct Relay {
+    /// Keeps the program attached.
+    _link: OwnedFd,
+}
+
+impl Relay {
+    /// From one interface to another.
+    pub fn attach(from: &str, to: &str) -> Result<Self, Error> {
+        let (from, to) = (Interface::find(from)?, Interface::find(to)?);
+        let (link, _) = attach(&from, &to_interface(to.index()), Mode::Driver)?;
+        Ok(Self { _link: link })
+    }
+}
+
+const RIGHTS: &str = "AF_XDP needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF";
+
+fn failed(
+    interface: &Interface,
+    doing: &'static str,
+    hint: impl Into<String>,
+) -> impl FnOnce(Errno) -> Error {
+    let (device, hint) = (interface.name().into(), hint.into());
+    move |source| Error::Kernel { device, doing, source: source.into(), hint }
+}
+
+/// Loads a program and attaches it to an interface; gives what keeps it there, and how it is
+/// attached.
+fn attach(
+    interface: &Interface,
+    instructions: &[u64],
+    mode: Mode,
+) -> Result<(OwnedFd, Mode), Error> {
+    let device = interface.name();
+    let program = bpf::load(instructions, bpf::HAS_FRAGMENTS)
+        // Linux before 5.18 does not know frames of several buffers.
+        .or_else(|_| bpf::load(instructions, 0))
+        .map_err(|source| failed(interface, "loading the XDP program", RIGHTS)(source))?;
+    let attach = |flags| patiently(|| bpf::link(&program, interface.index(), flags));
+    let (link, mode) = match mode {
+        Mode::Skb => (attach(SKB), Mode::Skb),
+        Mode::Driver | Mode::ZeroCopy => (attach(DRIVER), mode),
+        Mode::Best => match attach(DRIVER) {
+            Ok(link) => (Ok(link), Mode::Best),
+            Err(error @ (Errno::BUSY | Errno::EXIST | Errno::PERM)) => (Err(error), mode),
+            Err(cause) => {
+                tracing::info!(device, %cause, "no XDP in the driver: using mode=skb");
+                (attach(SKB), Mode::Skb)
+            }
+        },
+    };
+    let link = link.map_err(|source| {
+        let hint = match source {
+            Errno::BUSY | Errno::EXIST => format!(
+                "another XDP program is attached: stop what uses it, or `ip link set dev \
+                 {device} xdp off`"
+            ),
+            Errno::OPNOTSUPP => "its driver cannot do this: try mode=skb".into(),
+            Errno::PERM => RIGHTS.into(),
+            _ => String::new(),
+        };
+        failed(interface, "attaching the XDP program", hint)(source)
+    })?;
+    Ok((link, mode))
+}
+
+/// `return bpf_redirect(interface, 0)`.
+fn to_interface(interface: u32) -> [u64; 4] {
+    [
+        instruction(0xb7, 1, 0, 0, interface.cast_signed()),
+        instruction(0xb7, 2, 0, 0, 0),
+        instruction(0x85, 0, 0, 0, REDIRECT),
+        instruction(0x95, 0, 0, 0, 0),
+    ]
+}
+
 /// `return bpf_redirect_map(&map, context->rx_queue_index, XDP_PASS)`.
-fn redirecting(map: impl AsFd) -> [u64; 6] {
+fn to_sockets(map: impl AsFd) -> [u64; 6] {
     use std::os::fd::AsRawFd;
     let map = map.as_fd().as_raw_fd();
     [
