@@ -27,39 +27,24 @@ pub struct Request {
 impl Request {
     /// A packet with a whole frame in it; `most` is the longest payload that the network carries.
     /// Gives the packet back if it holds no UDP datagram, or one for which there is no memory.
+    #[inline]
     pub fn read(mut packet: Packet, most: usize) -> Result<Self, Packet> {
         let Ok(view) = View::read(&mut packet) else { return Err(packet) };
         let (len, capacity) = (view.payload_len(), view.payload_capacity());
         let in_page = view.payload().len();
         let start = packet.len() + packet.tailroom() - capacity;
-        let mut request = Self {
-            packet,
-            start,
-            len,
-            announced: len,
-            most: most.min(capacity),
-            whole: Vec::new(),
-        };
-        if in_page < len && !request.join(len, in_page) {
-            return Err(request.packet);
+        let most = most.min(capacity);
+        if in_page < len {
+            return match join(&mut packet, start, len, in_page) {
+                Some(whole) => Ok(Self { packet, start, len, announced: in_page, most, whole }),
+                None => Err(packet),
+            };
         }
-        Ok(request)
-    }
-
-    /// Copies the payload of a chain into one piece, and lets go of all packets but the first.
-    #[cold]
-    fn join(&mut self, len: usize, in_page: usize) -> bool {
-        if self.whole.try_reserve_exact(len).is_err() {
-            return false;
-        }
-        self.whole.resize(len, 0);
-        self.packet.copy_out(self.start, &mut self.whole);
-        let cut = View::read(&mut self.packet).is_ok_and(|mut view| view.set_payload_len(in_page));
-        self.announced = in_page;
-        cut
+        Ok(Self { packet, start, len, announced: len, most, whole: Vec::new() })
     }
 
     /// The answer, ready to be sent back to where the request came from.
+    #[inline]
     pub fn into_answer(mut self) -> Packet {
         // The view checks the headers against the bytes that are there: first as many as these
         // speak of, then as many as it shall be.
@@ -100,6 +85,18 @@ impl Request {
             whole: Vec::new(),
         })
     }
+}
+
+/// Copies the payload of a chain into one piece, and lets go of all packets but the first. `None`
+/// if there is no memory.
+#[cold]
+fn join(packet: &mut Packet, start: usize, len: usize, in_page: usize) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    whole.try_reserve_exact(len).ok()?;
+    whole.resize(len, 0);
+    packet.copy_out(start, &mut whole);
+    let mut view = View::read(packet).ok()?;
+    view.set_payload_len(in_page).then_some(whole)
 }
 
 impl Datagram for Request {

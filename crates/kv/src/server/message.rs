@@ -127,7 +127,17 @@ impl<'o, D: Datagram, O: Outlet<D>> Message<'o, D, O> {
 
     /// Hands over the answer, whole or not at all.
     #[inline]
-    pub(super) fn finish(mut self, counters: &mut Counters) {
+    pub(super) fn finish(self, counters: &mut Counters) {
+        if self.cut || self.filled == Frame::LEN || !self.full.is_empty() {
+            return self.finish_unusual(counters);
+        }
+        // Mostly it is one datagram, which ends where its last byte was written.
+        let Self { outlet, frame, datagram, filled, .. } = self;
+        hand_over(outlet, datagram, filled, &frame.answer(0, 1), counters);
+    }
+
+    #[cold]
+    fn finish_unusual(mut self, counters: &mut Counters) {
         if self.cut {
             counters.cut += 1;
             self.mark = (0, Frame::LEN);
@@ -141,17 +151,29 @@ impl<'o, D: Datagram, O: Outlet<D>> Message<'o, D, O> {
         self.close();
         let total = self.full.len() + 1;
         let last = (total - 1, self.datagram);
-        for (sequence, mut datagram) in self.full.into_iter().enumerate().chain([last]) {
+        for (sequence, datagram) in self.full.into_iter().enumerate().chain([last]) {
             let len = datagram.payload().len();
-            if let Some(bytes) = datagram.resize(len)
-                && let Some(front) = bytes.get_mut(..Frame::LEN)
-            {
-                let frame = self.frame.answer(sequence as u16, total as u16);
-                front.copy_from_slice(frame.as_bytes());
-            }
-            counters.answers += 1;
-            counters.bytes_out += len as u64;
-            self.outlet.answer(datagram);
+            let frame = self.frame.answer(sequence as u16, total as u16);
+            hand_over(self.outlet, datagram, len, &frame, counters);
         }
     }
+}
+
+/// Hands over one datagram of `len` bytes, with its frame.
+#[inline]
+fn hand_over<D: Datagram>(
+    outlet: &mut impl Outlet<D>,
+    mut datagram: D,
+    len: usize,
+    frame: &Frame,
+    counters: &mut Counters,
+) {
+    let front = datagram.resize(len).and_then(|bytes| bytes.get_mut(..Frame::LEN));
+    debug_assert!(front.is_some(), "it had room for what was written");
+    if let Some(front) = front {
+        front.copy_from_slice(frame.as_bytes());
+    }
+    counters.answers += 1;
+    counters.bytes_out += len as u64;
+    outlet.answer(datagram);
 }

@@ -46,6 +46,35 @@ impl<D: Datagram, O: Outlet<D>> Message<'_, D, O> {
 
     #[inline]
     fn value(&mut self, entry: Entry<'_>, with_cas: bool, last: bool) {
+        let (mut flags, mut len) = (Digits::default(), Digits::default());
+        let flags = flags.of(u64::from(entry.flags()));
+        let len = len.of(entry.value_len() as u64);
+        let key = entry.key();
+        // Mostly all of it fits. What stands around it: "VALUE ", two spaces, twice the end of a
+        // line; and "END\r\n", where it belongs.
+        let around = 6 + 1 + 1 + 2 + 2 + if last { 5 } else { 0 };
+        let whole = around + key.len() + flags.len() + len.len() + entry.value_len();
+        if !with_cas && let Some(space) = self.space(whole) {
+            let mut space = Space(space);
+            space.put(b"VALUE ");
+            space.put(key);
+            space.put(b" ");
+            space.put_few(flags);
+            space.put(b" ");
+            space.put_few(len);
+            space.put(b"\r\n");
+            entry.value().for_each(|piece| space.put(piece));
+            space.put(b"\r\n");
+            if last {
+                space.put(b"END\r\n");
+            }
+        } else {
+            self.value_in_parts(entry, with_cas, last);
+        }
+    }
+
+    #[cold]
+    fn value_in_parts(&mut self, entry: Entry<'_>, with_cas: bool, last: bool) {
         let mut title = Title { bytes: [0; LONGEST_TITLE], len: 0 };
         title.put(b"VALUE ");
         title.put(entry.key());
@@ -128,6 +157,29 @@ impl<D: Datagram, O: Outlet<D>> Message<'_, D, O> {
             self.put(value);
         });
         self.put(reply.header(0, 0, 0).as_bytes());
+    }
+}
+
+/// What is left of some bytes, to write pieces into behind each other.
+struct Space<'a>(&'a mut [u8]);
+
+impl Space<'_> {
+    #[inline]
+    fn put(&mut self, piece: &[u8]) {
+        if let Some((here, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(piece.len()) {
+            here.copy_from_slice(piece);
+            self.0 = rest;
+        }
+    }
+
+    /// A piece of a few bytes, which is not worth a call.
+    #[inline]
+    fn put_few(&mut self, piece: &[u8]) {
+        if let [byte] = *piece {
+            self.put(&[byte]);
+        } else {
+            self.put(piece);
+        }
     }
 }
 
