@@ -119,7 +119,7 @@ impl Table {
     /// Asks for the bucket in which a lookup will begin.
     #[inline]
     pub(crate) fn prefetch(&self, hash: Hash) {
-        prefetch(&self.buckets[self.home(hash.number())]);
+        prefetch(&raw const self.buckets[self.home(hash.number())]);
     }
 
     /// The first position in the home bucket that may be the one; a hint, for prefetching.

@@ -21,6 +21,6 @@ mod offload;
 
 pub use buffer::{
     Batch, Contiguous, Drain, HEADROOM, IntoIter, PAGE, Packet, Pages, Pool, PoolStatistics, Queue,
-    Region, SPREAD, prefetch,
+    Region, SPREAD, prefetch, prefetch_for_writing,
 };
 pub use offload::{Checksum, Offload, Segmentation, SegmentationKind};

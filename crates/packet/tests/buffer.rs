@@ -1,6 +1,6 @@
 //! Pages have one owner, are bounded in number, and all come home.
 
-use packet::{Batch, Checksum, Contiguous, HEADROOM, PAGE, Packet, Pool, Queue};
+use packet::{Batch, Checksum, Contiguous, HEADROOM, PAGE, Packet, Pool, Queue, SPREAD};
 use proptest::prelude::*;
 use std::thread;
 
@@ -198,4 +198,37 @@ fn no_page_can_hold_more_than_a_page() {
     assert!(!chain.gather(PAGE + 1));
     assert!(chain.gather(PAGE));
     assert_eq!((chain.len(), chain.frame_len(), away(&pool)), (PAGE, 6000, 2));
+}
+
+#[test]
+fn spread_frames_lie_in_their_pages_and_use_all_lines_alike() {
+    const LINES: usize = PAGE / 64;
+    let mut pool = Pool::plain(256);
+    let mut packets = Batch::new();
+    pool.allocate_batch(&mut packets, 256);
+    for len in [1, 60, 700, 900, 1500, SPREAD] {
+        for batch in packets.chunks_mut(32) {
+            let mut used = [0; LINES];
+            for packet in batch {
+                packet.clear_spread(len);
+                assert_eq!((packet.headroom() % 64, packet.len()), (0, 0));
+                assert!(packet.headroom() >= HEADROOM);
+                assert_eq!(packet.push_back(len).map(|bytes| bytes.len()), Some(len));
+                let first = packet.headroom() / 64;
+                used[first..first + len.div_ceil(64)].iter_mut().for_each(|count| *count += 1);
+            }
+            // As many as there would be if they began at equal distances, and a few more.
+            let places = if len < 512 { 32 } else { (PAGE - HEADROOM - len) / 64 + 1 };
+            let fair = (32 * len.div_ceil(64)).div_ceil(places).min(32);
+            let most = used.into_iter().max();
+            assert!(
+                most <= Some(fair + 2),
+                "{len} bytes: {most:?} in a line, {fair} would be fair"
+            );
+        }
+    }
+    for len in [SPREAD + 1, PAGE - HEADROOM, PAGE, usize::MAX] {
+        packets[7].clear_spread(len);
+        assert_eq!(packets[7].headroom(), HEADROOM);
+    }
 }

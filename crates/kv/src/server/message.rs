@@ -133,7 +133,7 @@ impl<'o, D: Datagram, O: Outlet<D>> Message<'o, D, O> {
         }
         // Mostly it is one datagram, which ends where its last byte was written.
         let Self { outlet, frame, datagram, filled, .. } = self;
-        hand_over(outlet, datagram, filled, &frame.answer(0, 1), counters);
+        hand_over(outlet, datagram, filled, frame.answer(0, 1), counters);
     }
 
     #[cold]
@@ -154,7 +154,7 @@ impl<'o, D: Datagram, O: Outlet<D>> Message<'o, D, O> {
         for (sequence, datagram) in self.full.into_iter().enumerate().chain([last]) {
             let len = datagram.payload().len();
             let frame = self.frame.answer(sequence as u16, total as u16);
-            hand_over(self.outlet, datagram, len, &frame, counters);
+            hand_over(self.outlet, datagram, len, frame, counters);
         }
     }
 }
@@ -165,7 +165,7 @@ fn hand_over<D: Datagram>(
     outlet: &mut impl Outlet<D>,
     mut datagram: D,
     len: usize,
-    frame: &Frame,
+    frame: Frame,
     counters: &mut Counters,
 ) {
     let front = datagram.resize(len).and_then(|bytes| bytes.get_mut(..Frame::LEN));

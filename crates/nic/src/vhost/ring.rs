@@ -15,7 +15,7 @@ use crate::Error;
 use crate::memory::Memory;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
-use packet::{PAGE, Region};
+use packet::{PAGE, Region, prefetch, prefetch_for_writing};
 use std::sync::Arc;
 
 /// In a descriptor: the buffer goes on in the next one.
@@ -127,10 +127,8 @@ impl Ring {
     pub(super) fn prefetch_descriptors(&self, id: u16, count: usize) {
         const PER_LINE: usize = 4;
         for line in 0..count.div_ceil(PER_LINE) {
-            let id = usize::from(id) + line * PER_LINE;
-            // SAFETY: `id & mask` is below the number of descriptors.
-            let address = unsafe { self.descriptors.add(id & self.mask) };
-            prefetch_for_writing(address.as_ptr().cast());
+            let id = (usize::from(id) + line * PER_LINE) & self.mask;
+            prefetch_for_writing(self.descriptors.as_ptr().wrapping_add(id));
         }
     }
 
@@ -139,18 +137,16 @@ impl Ring {
     /// waits for that core holds up all behind it.
     #[inline]
     pub(super) fn prefetch_publishing(&self) {
-        prefetch_for_writing(self.available.as_ptr().cast_const().cast());
+        prefetch_for_writing(self.available.as_ptr());
     }
 
     /// Asks for the cells of the next `count` used buffers, and of others beside them.
     #[inline]
     pub(super) fn prefetch_used(&self, count: usize) {
-        #[cfg(target_arch = "x86_64")]
-        for line in 0..count.div_ceil(8) {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let place = self.next_used.wrapping_add(8 * line) & self.mask;
-            // SAFETY: `place` is below the number of cells, and a prefetch has no effect.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.used.add(2 + 4 * place).as_ptr().cast()) };
+        const PER_LINE: usize = 8;
+        for line in 0..count.div_ceil(PER_LINE) {
+            let place = self.next_used.wrapping_add(PER_LINE * line) & self.mask;
+            prefetch(self.used.as_ptr().wrapping_add(2 + 4 * place));
         }
     }
 
@@ -253,19 +249,6 @@ impl Ring {
         // the wish.
         fence(Ordering::SeqCst);
     }
-}
-
-/// Asks the processor to fetch a cache line for writing.
-#[inline]
-fn prefetch_for_writing(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch has no effect that a program can see; processors that do not know this
-    // one take it for a `nop`.
-    unsafe {
-        core::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }
 
 /// The device says that it used more buffers than it has.

@@ -21,7 +21,7 @@ mod region;
 pub use batch::{Batch, Drain, IntoIter};
 pub use packet::{Packet, Pages, SPREAD};
 pub use pool::{Pool, PoolStatistics};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_for_writing};
 pub use queue::Queue;
 pub use region::{Contiguous, Region};
 

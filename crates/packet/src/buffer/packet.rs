@@ -1,6 +1,7 @@
 //! One packet: the only way to reach the bytes of a page.
 
 use super::pool::{Core, Pool};
+use super::prefetch::{prefetch, prefetch_for_writing};
 use super::record::{Owned, Record};
 use super::{HEADROOM, PAGE};
 use crate::Offload;
@@ -9,13 +10,20 @@ use core::mem::{self, ManuallyDrop};
 use core::ptr::NonNull;
 use core::slice;
 
-/// Places in its page at which [`Packet::clear_spread`] may begin, and bytes between two of them: a
-/// cache line.
-const PLACES: usize = 32;
+/// The most bytes that [`Packet::clear_spread`] spreads: beyond that, frames overlap most of each
+/// other's lines wherever they begin.
+pub const SPREAD: usize = 1856;
+
+/// Bytes between two places at which it may begin: a cache line.
 const LINE: usize = 64;
 
-/// The most bytes that [`Packet::clear_spread`] spreads: they fit behind any of its places.
-pub const SPREAD: usize = PAGE - HEADROOM - (PLACES - 1) * LINE;
+/// Shorter frames fit beside each other at few places; at more, they are in the way of all else.
+const SHORT: usize = 512;
+const FEW: usize = 32;
+
+/// The golden ratio's part behind the point, in 32 bits: its multiples lie as evenly as can be,
+/// however many of them are taken.
+const GOLDEN: u32 = 0x9e37_79b9;
 
 /// A page-sized buffer with exactly one owner; perhaps the first of a chain.
 ///
@@ -254,8 +262,10 @@ impl Packet {
     pub fn clear_spread(&mut self, len: usize) {
         self.clear();
         if len <= SPREAD {
-            let place = self.number() % PLACES * LINE;
-            self.owned_mut().start += place as u16;
+            let places = if len < SHORT { FEW } else { (PAGE - HEADROOM - len) / LINE + 1 };
+            let turn = u64::from(self.record().number.wrapping_mul(GOLDEN));
+            let place = (turn * places as u64) >> 32;
+            self.owned_mut().start += (place as usize * LINE) as u16;
         }
     }
 
@@ -364,36 +374,19 @@ impl Packet {
     /// Asks the processor to load the record and the first bytes soon; changes nothing.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let owned = self.owned();
-            // SAFETY: a prefetch has no effect that a program can see.
-            unsafe {
-                _mm_prefetch(owned.page.add(usize::from(owned.start)).cast(), _MM_HINT_T0);
-            }
-        }
+        prefetch(self.first_byte());
     }
 
-    /// Asks the processor to load the first bytes soon, and to take them away from whichever core
-    /// wrote them, because they will be written here: a frame that was filled on another core and
-    /// is changed and sent on would else be fetched twice, once to read and once to write.
+    /// The same, for a frame that was filled on another core, and is changed here and sent on.
     #[inline]
     pub fn prefetch_for_writing(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let owned = self.owned();
-            // SAFETY: a prefetch has no effect that a program can see, and processors that do
-            // not know this one take it for a `nop`. (The intrinsic would fall back to a plain
-            // prefetch where the build does not promise the instruction.)
-            unsafe {
-                core::arch::asm!(
-                    "prefetchw [{}]",
-                    in(reg) owned.page.add(usize::from(owned.start)),
-                    options(nostack, preserves_flags)
-                );
-            }
-        }
+        prefetch_for_writing(self.first_byte());
+    }
+
+    #[inline]
+    fn first_byte(&self) -> *const u8 {
+        let owned = self.owned();
+        owned.page.wrapping_add(usize::from(owned.start))
     }
 
     pub(super) fn behind_mut(&mut self) -> &mut Option<Packet> {
