@@ -14,7 +14,7 @@ use packet::checksum::{self, Sum};
 use packet::header::Protocol;
 use packet::header::ethernet::{EtherType, Mac};
 use packet::header::ipv4::Ipv4;
-use packet::header::ipv6::Ipv6;
+use packet::header::ipv6::{Ipv6, extension};
 use packet::{Batch, Packet};
 
 /// Most groups of one interface.
@@ -63,9 +63,13 @@ pub(super) struct Groups {
     older_v6: Time,
 }
 
-/// Whether a group is told to routers at all: all hosts are in these.
+/// Whether a group is told to routers at all: all hosts are in two of them, and what does not leave
+/// an interface is nobody else's (RFC 3810, 6).
 fn is_reported(ip: IpAddr) -> bool {
-    ip != ALL_SYSTEMS && ip != ALL_NODES
+    match ip {
+        IpAddr::V4(ip) => ip != ALL_SYSTEMS,
+        IpAddr::V6(ip) => ip != ALL_NODES && ip.octets()[1] & 0xf > 1,
+    }
 }
 
 impl Groups {
@@ -87,19 +91,19 @@ impl Groups {
 
     /// One more wants a group; `false` if there are too many.
     pub(super) fn join(&mut self, now: Time, ip: IpAddr, random: &mut Random) -> bool {
+        let reports = if is_reported(ip) { REPORTS } else { 0 };
         if let Some(group) = self.joined.iter_mut().find(|group| group.ip == ip) {
             group.users += 1;
             if group.users == 1 {
                 group.said = Said::Joined;
-                group.reports = REPORTS;
-                group.next = now;
+                group.reports = reports;
+                group.next = if reports > 0 { now } else { Time::NEVER };
             }
             return true;
         }
         if self.joined.len() >= MOST {
             return false;
         }
-        let reports = if is_reported(ip) { REPORTS } else { 0 };
         let pause = Duration::from_nanos(random.below(10_000_000));
         let next = if reports > 0 { now + pause } else { Time::NEVER };
         self.joined.push(Group { ip, users: 1, said: Said::Joined, reports, next });
@@ -124,10 +128,18 @@ impl Groups {
             let meant = group.ip.is_ipv4() == ip.is_ipv4()
                 && (ip.is_unspecified() || group.ip == ip)
                 && is_reported(group.ip);
-            if meant && group.users > 0 && group.reports == 0 {
+            if !meant || group.users == 0 {
+                continue;
+            }
+            let next = now + Duration::from_nanos(random.below(within.max(1)));
+            if group.reports == 0 {
                 group.said = Said::In;
                 group.reports = 1;
-                group.next = now + Duration::from_nanos(random.below(within.max(1)));
+                group.next = next;
+            } else {
+                // A report that is due anyway answers too, if it comes in time: who asks for one
+                // group is about to forget it, and may want to know sooner than who asked before.
+                group.next = group.next.min(next);
             }
         }
     }
@@ -171,16 +183,24 @@ impl Host {
     fn take_igmp(&mut self, now: Time, packet: &Packet) -> Option<()> {
         let (behind, whole) = self.network(packet);
         let (ip, payload) = Ipv4::read_start(behind, whole).ok()?;
+        // Routers ask those on the link: who asks from further away has no business to.
+        if ip.ttl() != 1 {
+            return None;
+        }
         let start = self.link + ip.len();
         checksum::verify(packet, start, payload, Sum::new()).ok()?;
         let message = packet.bytes().get(start..start + payload)?;
         // Reports of other hosts do not matter to us: we tell our own.
-        let &[0x11, code, _, _, a, b, c, d, ..] = message else { return None };
+        let &[0x11, code, _, _, a, b, c, d, ref newest @ ..] = message else { return None };
         let group = Ipv4Addr::new(a, b, c, d);
-        if message.len() == 8 {
+        let tenths = if newest.is_empty() {
             self.groups.older_v4 = now + OLDER;
-        }
-        let within = Duration::from_millis(100 * float(code).max(1));
+            code.into()
+        } else {
+            names_sources(newest, 4)?;
+            float(code)
+        };
+        let within = Duration::from_millis(100 * tenths.max(1));
         self.groups.asked(now, group.into(), within, &mut self.random);
         Some(())
     }
@@ -200,20 +220,23 @@ impl Host {
     }
 
     fn take_mld(&mut self, now: Time, start: usize, packet: &Packet) -> Option<()> {
-        let (ip, _) = Ipv6::read_start(packet.bytes().get(self.link..)?, usize::MAX).ok()?;
-        if ip.hop_limit() != 1 || !ip.source().is_unicast_link_local() {
+        let (ip, behind) = Ipv6::read_quoted(packet.bytes().get(self.link..)?).ok()?;
+        let to_routers = ip.next_header() == Protocol::HOP_BY_HOP && has_alert(behind);
+        if ip.hop_limit() != 1 || !ip.source().is_unicast_link_local() || !to_routers {
             return None;
         }
         let message = packet.bytes().get(start..)?;
         let code = u16::from_be_bytes([*message.get(4)?, *message.get(5)?]);
-        let octets: [u8; 16] = message.get(8..)?.first_chunk().copied()?;
-        let older = message.len() < 28;
-        if older {
+        let (octets, newest) = message.get(8..)?.split_first_chunk::<16>()?;
+        let millis = if newest.is_empty() {
             self.groups.older_v6 = now + OLDER;
-        }
-        let millis = if older { code.into() } else { float_16(code) };
+            code.into()
+        } else {
+            names_sources(newest, 16)?;
+            float_16(code)
+        };
         let within = Duration::from_millis(millis.max(1));
-        self.groups.asked(now, Ipv6Addr::from(octets).into(), within, &mut self.random);
+        self.groups.asked(now, Ipv6Addr::from(*octets).into(), within, &mut self.random);
         Some(())
     }
 
@@ -294,6 +317,22 @@ impl Host {
             self.discard(DropReason::SendMalformed, packet, free);
         }
     }
+}
+
+/// Sees that a question of the newest versions has, behind the group, all the sources that it says
+/// it names, each of so many bytes. All of them are wanted here, so which they are does not matter.
+fn names_sources(behind: &[u8], width: usize) -> Option<()> {
+    let &[_, _, a, b, ref sources @ ..] = behind else { return None };
+    (sources.len() >= usize::from(u16::from_be_bytes([a, b])) * width).then_some(())
+}
+
+/// Whether hop-by-hop options, at the start of these bytes, ask routers to look at a message for
+/// group members, as all such messages do (RFC 3810, 6.2).
+fn has_alert(bytes: &[u8]) -> bool {
+    let &[_, length, ..] = bytes else { return false };
+    let header = bytes.get(..(usize::from(length) + 1) * 8).unwrap_or_default();
+    let mut options = extension::Options::new(header).flatten();
+    options.any(|it| it.kind == extension::Option::ROUTER_ALERT && it.data == [0, 0])
 }
 
 /// The time codes of IGMP version 3 (RFC 3376, 4.1.1): numbers up to 127 as they are, others as a
