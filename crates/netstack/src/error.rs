@@ -59,6 +59,9 @@ pub enum Error {
     /// The interface's MTU is impossible.
     #[error("an MTU of {0} is too small; IPv4 needs 68 bytes and IPv6 1280")]
     Mtu(usize),
+    /// No VLAN has this number.
+    #[error("no VLAN has the number {0}; choose one from 1 to 4094, or none")]
+    Vlan(u16),
     /// The other side refused (ICMP port unreachable).
     #[error("connection refused: nobody listens at {}", End(*.0))]
     Refused(SocketAddr),

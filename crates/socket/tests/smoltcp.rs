@@ -8,12 +8,18 @@ use nic::wire::Wire;
 use packet::{Batch, Pool};
 use pair::{config, ends, v4, v6};
 use smoltcp::iface::{Config, Interface, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::socket::udp;
+use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::socket::{icmp, udp};
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
+use smoltcp::wire::{
+    EthernetAddress, HardwareAddress, Icmpv4Packet, Icmpv4Repr, Icmpv6Packet, Icmpv6Repr,
+    IpAddress, IpCidr,
+};
 use socket::{Datagram, Link};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// Of smoltcp's echo requests.
+const IDENTIFIER: u16 = 0x22b;
 
 /// One end of a wire, for smoltcp.
 struct Peer {
@@ -177,5 +183,93 @@ fn we_ask_and_smoltcp_answers() {
         }
         assert!(answered, "{server}");
         bench.link.recycle(&mut batch);
+    }
+}
+
+fn icmp_socket() -> icmp::Socket<'static> {
+    let buffer = || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 4], vec![0; 8192]);
+    let mut socket = icmp::Socket::new(buffer(), buffer());
+    socket.bind(icmp::Endpoint::Ident(IDENTIFIER)).expect("an identifier");
+    socket
+}
+
+/// Has smoltcp send an echo request.
+fn ask(socket: &mut icmp::Socket<'_>, from: IpAddr, to: IpAddr, seq_no: u16, data: &[u8]) {
+    let (ident, caps) = (IDENTIFIER, ChecksumCapabilities::default());
+    if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, to) {
+        let request = Icmpv6Repr::EchoRequest { ident, seq_no, data };
+        let bytes = socket.send(request.buffer_len(), to.into()).expect("room");
+        request.emit(&from, &to, &mut Icmpv6Packet::new_unchecked(bytes), &caps);
+    } else {
+        let request = Icmpv4Repr::EchoRequest { ident, seq_no, data };
+        let bytes = socket.send(request.buffer_len(), to.into()).expect("room");
+        request.emit(&mut Icmpv4Packet::new_unchecked(bytes), &caps);
+    }
+}
+
+/// Of which request an answer is that smoltcp received, and what it brought back.
+fn read(bytes: &[u8], from: IpAddr, to: IpAddr) -> (u16, Vec<u8>) {
+    let caps = ChecksumCapabilities::default();
+    let (ident, number, data) = if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, to) {
+        let packet = Icmpv6Packet::new_checked(bytes).expect("a message");
+        match Icmpv6Repr::parse(&from, &to, &packet, &caps).expect("a right one") {
+            Icmpv6Repr::EchoReply { ident, seq_no, data } => (ident, seq_no, data),
+            other => panic!("no answer: {other:?}"),
+        }
+    } else {
+        let packet = Icmpv4Packet::new_checked(bytes).expect("a message");
+        match Icmpv4Repr::parse(&packet, &caps).expect("a right one") {
+            Icmpv4Repr::EchoReply { ident, seq_no, data } => (ident, seq_no, data),
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    assert_eq!(ident, IDENTIFIER);
+    (number, data.to_vec())
+}
+
+#[test]
+fn smoltcp_pings_us() {
+    let pool = Pool::plain(2048);
+    for (us, peer) in [(v4(2, 0).ip(), v4(1, 0).ip()), (v6(2, 0).ip(), v6(1, 0).ip())] {
+        let mut bench = Bench::new(&pool);
+        let handle = bench.sockets.add(icmp_socket());
+        for (number, len) in (1..).zip([0_usize, 1, 56, 1000, 1452]) {
+            let sent: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            ask(bench.sockets.get_mut(handle), peer, us, number, &sent);
+            let mut answer = None;
+            for _ in 0..200 {
+                bench.go();
+                let socket = bench.sockets.get_mut::<icmp::Socket<'_>>(handle);
+                if let Ok((bytes, from)) = socket.recv() {
+                    assert_eq!(IpAddr::from(from), us);
+                    answer = Some(read(bytes, us, peer));
+                    break;
+                }
+            }
+            assert_eq!(answer, Some((number, sent)), "{len} bytes to {us}");
+        }
+    }
+}
+
+#[test]
+fn we_ping_smoltcp() {
+    let pool = Pool::plain(2048);
+    for peer in [v4(1, 0).ip(), v6(1, 0).ip()] {
+        let mut bench = Bench::new(&pool);
+        for len in [0_usize, 1, 56, 1000, 1452] {
+            let sent: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            let ping = bench.link.ping(peer, 64, &sent).expect("a route");
+            let mut answer = None;
+            for _ in 0..200 {
+                bench.go();
+                answer = bench.link.host().take_pong(ping);
+                if answer.is_some() {
+                    break;
+                }
+            }
+            let pong = answer.expect("an outcome").expect("an answer");
+            assert_eq!((pong.from, pong.hops), (peer, 64));
+            assert!(pong.payload == sent, "{len} bytes from {peer}");
+        }
     }
 }

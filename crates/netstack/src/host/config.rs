@@ -39,7 +39,7 @@ pub struct Config {
     pub mac: Mac,
     /// The largest payload of an Ethernet frame.
     pub mtu: usize,
-    /// The VLAN that it is in, if frames carry a tag.
+    /// The VLAN that it is in, 1 to 4094, if frames carry a tag.
     pub vlan: Option<u16>,
     /// Whether the device completes transport checksums of what is sent.
     pub checksum_offload: bool,

@@ -50,6 +50,8 @@ use packet::{Batch, Packet};
 const OUTGOING: usize = 4096;
 /// Events that may wait for the owner; the oldest goes when there are more.
 const EVENTS: usize = 64;
+/// Numbers of VLANs: 0 says that there is none, the last of twelve bits is reserved.
+const VLANS: core::ops::RangeInclusive<u16> = 1..=4094;
 /// Routes that there may be.
 const ROUTES: usize = 1024;
 /// Buffers that are kept at hand for stacks that lend.
@@ -125,6 +127,9 @@ impl Host {
         let least = if has_v6 || config.addressing.wants_v6() { 1280 } else { 68 };
         if config.mtu < least || config.mtu > 65_535 {
             return Err(Error::Mtu(config.mtu));
+        }
+        if let Some(id) = config.vlan.filter(|id| !VLANS.contains(id)) {
+            return Err(Error::Vlan(id));
         }
         let mut random = Random::new(seed);
         let secret = core::array::from_fn(|_| random.next_u64());

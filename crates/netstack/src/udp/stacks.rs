@@ -376,3 +376,112 @@ impl Stacks {
         given
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{Owner, Protocol, Reach, Sharing};
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    const V4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+    const V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+    const FIRST: First = First { v4: Some(V4), v6: Some(V6) };
+
+    fn options(local: &str) -> Options {
+        Options::new(local.parse().unwrap())
+    }
+
+    fn insert(stacks: &mut Stacks, options: &Options) -> StackId {
+        let binding = Binding {
+            protocol: Protocol::Udp,
+            port: options.local.port(),
+            reach: Reach::of(options.local.ip(), options.v6_only),
+            owner: Owner(stacks.next_index().unwrap() as u32),
+            sharing: if options.reuse { Sharing::Group(0) } else { Sharing::Exclusive },
+        };
+        stacks.insert(binding, options)
+    }
+
+    /// Whether all that comes to port 7 at the first address of each family goes to this stack.
+    fn at_first(stacks: &Stacks, id: StackId) -> (bool, bool) {
+        let is = |flag| {
+            stacks.at_first(7, flag).inspect(|at| assert_eq!(*at as usize, id.index())).is_some()
+        };
+        (is(Stack::FIRST_V4), is(Stack::FIRST_V6))
+    }
+
+    #[test]
+    fn who_takes_all_that_comes_to_the_first_address() {
+        for (local, expected) in [
+            ("0.0.0.0:7", (true, false)),
+            ("[::]:7", (true, true)),
+            ("10.0.0.2:7", (true, false)),
+            ("[::ffff:10.0.0.2]:7", (true, false)),
+            ("10.0.0.3:7", (false, false)),
+            ("224.0.0.5:7", (false, false)),
+            ("[fd00::2]:7", (false, true)),
+            ("[fd00::3]:7", (false, false)),
+            ("[::]:8", (false, false)),
+        ] {
+            let mut early = Stacks::new(1);
+            early.set_first(FIRST);
+            let id = insert(&mut early, &options(local));
+            assert_eq!(at_first(&early, id), expected, "{local}");
+            // When the address comes does not matter.
+            let mut late = Stacks::new(1);
+            let id = insert(&mut late, &options(local));
+            late.set_first(FIRST);
+            assert_eq!(at_first(&late, id), expected, "{local}");
+            // Who shares takes a part only.
+            let mut shared = Stacks::new(1);
+            shared.set_first(FIRST);
+            let id = insert(&mut shared, &Options { reuse: true, ..options(local) });
+            assert_eq!(at_first(&shared, id), (false, false), "{local}, shared");
+        }
+        let mut stacks = Stacks::new(1);
+        stacks.set_first(FIRST);
+        let id = insert(&mut stacks, &Options { v6_only: true, ..options("[::]:7") });
+        assert_eq!(at_first(&stacks, id), (false, true));
+    }
+
+    #[test]
+    fn it_follows_the_first_address() {
+        let mut stacks = Stacks::new(1);
+        let id = insert(&mut stacks, &options("10.0.0.2:7"));
+        for (v4, expected) in [(None, false), (Some(V4), true), (Some(Ipv4Addr::LOCALHOST), false)]
+        {
+            stacks.set_first(First { v4, ..FIRST });
+            assert_eq!(at_first(&stacks, id), (expected, false), "{v4:?}");
+        }
+    }
+
+    #[test]
+    fn a_connected_stack_takes_what_its_peer_sends_only() {
+        for local in ["0.0.0.0:7", "10.0.0.2:7", "[::]:7", "[fd00::2]:7"] {
+            let mut stacks = Stacks::new(1);
+            let id = insert(&mut stacks, &options(local));
+            let stack = stacks.get_mut(id).unwrap();
+            stack.rest.remote = Some("10.0.0.1:7".parse().unwrap());
+            stacks.set_first(FIRST);
+            assert_eq!(at_first(&stacks, id), (false, false), "{local}");
+        }
+    }
+
+    #[test]
+    fn of_two_at_a_port_others_decide() {
+        let mut stacks = Stacks::new(1);
+        stacks.set_first(FIRST);
+        let first = insert(&mut stacks, &options("10.0.0.2:7"));
+        let second = insert(&mut stacks, &options("10.0.0.3:7"));
+        assert_eq!(stacks.listener(7), Listener::Ask);
+        assert_eq!(at_first(&stacks, first), (false, false));
+        stacks.remove(second, &mut Batch::new()).unwrap();
+        assert_eq!(at_first(&stacks, first), (false, false), "it says nothing");
+        stacks.remove(first, &mut Batch::new()).unwrap();
+        assert_eq!(stacks.listener(7), Listener::Nobody);
+        // Who comes next has the place of the one before, and not its name.
+        let next = insert(&mut stacks, &options("10.0.0.2:7"));
+        assert_eq!(stacks.at_first(7, Stack::FIRST_V4), Some(next.index() as u32));
+        assert_ne!(next, first);
+    }
+}
