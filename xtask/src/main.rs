@@ -9,6 +9,7 @@ mod debian;
 mod deny;
 mod fuzz;
 mod lint;
+mod orders;
 mod ratchet;
 mod soak;
 mod step;
@@ -28,7 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Everything that must hold: lints, documents, licences, no-std builds, fuzzing, all tests
+    /// Everything that must hold: lints, documents, licences, no-std builds, orders of threads,
+    /// fuzzing, all tests
     Test,
     /// Only formatting, clippy and the documents
     Lint,

@@ -17,6 +17,7 @@ mod prefetch;
 mod queue;
 mod record;
 mod region;
+mod sync;
 
 pub use batch::{Batch, Drain, IntoIter};
 pub use packet::{Packet, Pages, SPREAD};

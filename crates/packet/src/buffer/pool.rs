@@ -8,19 +8,19 @@
 use super::packet::Packet;
 use super::record::{Owned, Record};
 use super::region::Region;
+use super::sync::{AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, alloc_zeroed, dealloc, fence};
 use super::{HEADROOM, PAGE};
 use crate::{Batch, Offload};
-use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use alloc::alloc::Layout;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use core::sync::atomic::Ordering;
 
 /// End of the list of pages at home.
 const NOBODY: u32 = u32::MAX;
 /// Most pages a handle fetches from the core at once.
-const FETCH: usize = 64;
+const FETCH: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
 /// Most pages a handle keeps to itself.
 const CACHE: usize = 4 * FETCH;
 
@@ -373,3 +373,6 @@ impl core::fmt::Debug for Pool {
         self.statistics().fmt(f)
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests;

@@ -2,10 +2,9 @@
 
 use super::packet::Packet;
 use super::pool::Core;
+use super::sync::{AtomicU32, UnsafeCell};
 use crate::Offload;
-use core::cell::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 
 /// The record of one page. Everything but `owned` is fixed, or atomic.
 #[repr(C, align(64))]
@@ -35,4 +34,5 @@ pub(super) struct Owned {
     pub(super) len: u16,
 }
 
+#[cfg(not(all(test, loom)))]
 const _: () = assert!(size_of::<Record>() == 64, "a record is one cache line");
