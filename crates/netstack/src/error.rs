@@ -57,7 +57,9 @@ pub enum Error {
         most: usize,
     },
     /// The interface's MTU is impossible.
-    #[error("an MTU of {0} is too small; IPv4 needs 68 bytes and IPv6 1280")]
+    #[error(
+        "an MTU of {0} cannot be; IPv4 needs 68 bytes and IPv6 1280, and more than 65535 is no use"
+    )]
     Mtu(usize),
     /// No VLAN has this number.
     #[error("no VLAN has the number {0}; choose one from 1 to 4094, or none")]
@@ -68,6 +70,16 @@ pub enum Error {
     /// The way there does not exist (ICMP unreachable, or no neighbour answered).
     #[error("{} cannot be reached", End(*.0))]
     Unreachable(SocketAddr),
+    /// It was passed on as often as it may be, and was not there yet (ICMP time exceeded).
+    #[error(
+        "{} is more hops away than the packet may make; allow more, and if that does not help, \
+         look for routers that send it in a circle",
+        End(*.0)
+    )]
+    HopsUsedUp(SocketAddr),
+    /// It was sent in fragments, and not all were there in time (ICMP time exceeded, reassembly).
+    #[error("{} did not get all fragments in time; send again, or smaller messages", End(*.0))]
+    FragmentsMissing(SocketAddr),
     /// The datagram was larger than the path allows; the path's MTU is known now.
     #[error("the path to {} carries at most {mtu} bytes; send smaller datagrams", End(*.to))]
     PathMtu {

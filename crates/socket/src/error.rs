@@ -10,7 +10,9 @@ pub enum Error {
     #[error(transparent)]
     Stack(#[from] netstack::Error),
     /// The pool has too few pages for even one interface.
-    #[error("a pool of {pages} pages is too small; an interface needs at least {least}")]
+    #[error(
+        "a pool of {pages} pages is too small; an interface needs at least {least}"
+    )]
     PoolTooSmall {
         /// How many there are.
         pages: usize,
@@ -46,10 +48,36 @@ impl From<Error> for std::io::Error {
                 Stack::Broadcast(_) => ErrorKind::PermissionDenied,
                 Stack::NotConnected | Stack::NoStack => ErrorKind::NotConnected,
                 Stack::Refused(_) => ErrorKind::ConnectionRefused,
-                Stack::Unreachable(_) => ErrorKind::HostUnreachable,
+                // All three are what Linux calls "no route to host" at a socket; the message, and
+                // the error inside, tell them apart.
+                Stack::Unreachable(_) | Stack::HopsUsedUp(_) | Stack::FragmentsMissing(_) => {
+                    ErrorKind::HostUnreachable
+                }
                 _ => ErrorKind::InvalidInput,
             },
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn what_does_not_get_through_is_unreachable_and_says_why_inside() {
+        let to = ([192, 0, 2, 1], 7).into();
+        for cause in [
+            netstack::Error::Unreachable(to),
+            netstack::Error::HopsUsedUp(to),
+            netstack::Error::FragmentsMissing(to),
+        ] {
+            let error = io::Error::from(Error::from(cause));
+            assert_eq!(error.kind(), io::ErrorKind::HostUnreachable, "{error}");
+            assert_eq!(error.to_string(), cause.to_string());
+            let inside = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
+            assert!(matches!(inside, Some(Error::Stack(stack)) if *stack == cause), "{error:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod duplicates;
 mod errors;
 mod failures;
 mod groups;
+mod hops;
 mod names;
 mod neighbours;
 mod path_mtu;

@@ -64,9 +64,9 @@ impl Host {
                 let quoted = quote_v4(quoted);
                 self.take_quoted(now, what, quoted, packet, free);
             }
-            icmpv4::Message::TimeExceeded(_) => {
+            icmpv4::Message::TimeExceeded(code) => {
                 let quoted = quote_v4(quoted);
-                self.take_quoted(now, What::Unreachable, quoted, packet, free);
+                self.take_quoted(now, What::exceeded(code), quoted, packet, free);
             }
             _ => self.discard(DropReason::IcmpUnknown, packet, free),
         }
@@ -143,9 +143,9 @@ impl Host {
                 let quoted = quote_v6(quoted);
                 self.take_quoted(now, What::TooBig(mtu as usize), quoted, packet, free);
             }
-            icmpv6::Message::TimeExceeded(_) => {
+            icmpv6::Message::TimeExceeded(code) => {
                 let quoted = quote_v6(quoted);
-                self.take_quoted(now, What::Unreachable, quoted, packet, free);
+                self.take_quoted(now, What::exceeded(code), quoted, packet, free);
             }
             icmpv6::Message::ParameterProblem { .. } => {
                 let quoted = quote_v6(quoted);
@@ -184,6 +184,8 @@ impl Host {
         let error = match what {
             What::Refused => Some(Error::Refused(to)),
             What::Unreachable => Some(Error::Unreachable(to)),
+            What::HopsUsedUp => Some(Error::HopsUsedUp(to)),
+            What::FragmentsMissing => Some(Error::FragmentsMissing(to)),
             What::TooBig(mtu) => {
                 // A router too old to say: the next common size below (RFC 1191, 7.1).
                 let mtu = if mtu == 0 { plateau(quoted.len) } else { mtu };
@@ -242,7 +244,20 @@ impl Host {
 enum What {
     Refused,
     Unreachable,
+    HopsUsedUp,
+    FragmentsMissing,
     TooBig(usize),
+}
+
+impl What {
+    /// Which time was exceeded. There are two codes; any other, which nobody may send, is no reason
+    /// to send smaller messages.
+    fn exceeded(code: icmpv4::TimeExceeded) -> Self {
+        match code {
+            icmpv4::TimeExceeded::REASSEMBLY => Self::FragmentsMissing,
+            _ => Self::HopsUsedUp,
+        }
+    }
 }
 
 /// What is known of the packet that an error is about.
