@@ -42,3 +42,28 @@ fn a_bench_that_is_not_there_is_told_with_those_that_are() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("pagse") && told.contains("pages"), "{told}");
 }
+
+#[test]
+fn only_what_was_asked_for_is_held() {
+    let output = bench(&["all", "--smoke", "--json", "--only", "allocate"]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let documents: Vec<Document> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(documents.len(), 1, "{lines}");
+    assert_eq!(documents[0].bench, "pages");
+    assert!(documents[0].rows.iter().any(|row| row.case.contains("allocate")), "{lines}");
+}
+
+#[test]
+fn a_case_that_is_not_there_is_told_with_those_that_are() {
+    for name in ["pages", "all"] {
+        let output = bench(&[name, "--smoke", "--only", "pagse"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.starts_with(&format!("`{name}` has no case with `pagse` in its name; it has:"))
+        );
+        assert!(told.contains("allocate"), "{told}");
+    }
+}

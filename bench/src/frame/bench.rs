@@ -4,6 +4,7 @@ use super::contest::{Case, Contest, Side};
 use super::document::{Document, Row};
 use super::machine::Machine;
 use super::plan::Plan;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// A bench: a name and its contests.
@@ -21,6 +22,12 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// The names of all cases, each once.
+    pub fn cases(&self) -> BTreeSet<String> {
+        let contests = (self.contests)(&Plan::thorough());
+        contests.into_iter().flat_map(|contest| contest.cases).map(|case| case.name).collect()
+    }
+
     /// Runs all contests.
     ///
     /// With `only`, those alone that have a case with this text in its name.
