@@ -24,12 +24,14 @@
 
 pub mod frame;
 mod namespace;
+mod ordinary;
 mod process;
 mod raw;
 pub mod stranger;
 mod world;
 
 pub use namespace::{Namespace, Rights};
+pub use ordinary::Ordinary;
 pub use process::{Ended, Process, tool};
 pub use raw::{HEADER, Raw, segment_udp};
 pub use world::{FAR, NEAR, Options, World};

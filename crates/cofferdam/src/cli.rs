@@ -33,6 +33,7 @@ pub(crate) struct Cli {
 #[expect(clippy::large_enum_variant, reason = "there is one in a process, and it is moved once")]
 pub(crate) enum Command {
     /// Say what this machine can do, and what to install for the rest
+    #[command(after_help = "The exit code is 0 whatever is missing: nothing here needs all of it.")]
     Doctor,
     /// Programs on the user-space network stack
     #[command(subcommand)]

@@ -33,3 +33,15 @@ fn a_file_gets_no_colours() {
     let text = doctor(&[]);
     assert!(text.contains("kernel") && !text.contains('\x1b'), "{text}");
 }
+
+#[test]
+fn programs_that_are_missing_are_named_with_their_package() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
+    let output = command.args(["doctor", "--json"]).env("PATH", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "nothing needs all of it");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let passt = findings.iter().find(|finding| finding["name"] == "passt").unwrap();
+    assert_eq!((&passt["answer"], &passt["detail"]), (&"no".into(), &"is not installed".into()));
+    assert_eq!(passt["way"], "sudo apt-get install --no-install-recommends passt");
+}

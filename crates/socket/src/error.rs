@@ -11,7 +11,7 @@ pub enum Error {
     Stack(#[from] netstack::Error),
     /// The pool has too few pages for even one interface.
     #[error(
-        "a pool of {pages} pages is too small; an interface needs at least {least}"
+        "a pool of {pages} pages is too small; make it {least} or more, which an interface needs"
     )]
     PoolTooSmall {
         /// How many there are.

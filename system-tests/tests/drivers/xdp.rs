@@ -395,7 +395,7 @@ fn what_cannot_be_opened_says_why() {
     let again = pool.clone();
     let open = move || xdp::open(NEAR, &options(Mode::Best), &again).unwrap_err().to_string();
     let rights = world.near.run_without(Rights::all(), open);
-    assert!(rights.contains("needs root"), "{rights}");
+    assert!(rights.contains("run it with `sudo`"), "{rights}");
     assert_eq!(pool.statistics().away, 0);
 }
 

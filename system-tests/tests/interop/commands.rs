@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
-use system_tests::{NEAR, Namespace, Options, Process, World, eventually, tool};
+use system_tests::{FAR, NEAR, Namespace, Options, Process, World, eventually, tool};
 
 /// The command, built as these tests were.
 pub(crate) fn cofferdam() -> &'static str {
@@ -128,4 +128,49 @@ fn net_ping_reaches_linux() {
         assert!(told.output.contains("from 10.0.0.2"), "{}", told.output);
         assert!(told.output.contains("3 sent, 3 answered"), "{}", told.output);
     }
+}
+
+/// An address that somebody else on the link has: the command says whose it is, and goes on.
+#[test]
+fn an_address_that_is_already_in_use_is_told() {
+    for address in ["10.0.0.2/24", "fd00::2/64"] {
+        let World { near, far } = World::new();
+        let nic = format!("packet:{NEAR}");
+        let command = [cofferdam(), "net", "echo", "--nic", &nic, "--address", address];
+        let link = far.output(&["ip", "-brief", "link", "show", FAR]);
+        let mac = link.split_whitespace().nth(2).expect("name, state, address");
+        let (address, _) = address.split_once('/').expect("a prefix");
+        let wanted = format!("the address {address} is already in use by {mac} on this link");
+        // What it says is read when it has ended.
+        let command = near.start(&command);
+        std::thread::sleep(Duration::from_secs(4));
+        let told = command.end();
+        assert!(told.contains(&wanted) && told.contains("choose another"), "{told}");
+    }
+}
+
+/// What only a machine can show of the mistakes that `cofferdam`'s own transcripts hold.
+#[test]
+fn a_device_that_is_taken_or_too_narrow_is_told() {
+    let linux = Namespace::new();
+    let refusal = |nic: &str, address: &str| {
+        let command = [cofferdam(), "net", "echo", "--nic", nic, "--address", address];
+        let told = linux.start(&command).wait();
+        assert!(!told.success && told.output.is_empty(), "{told:?}");
+        told.errors
+    };
+    let narrow = refusal("tap:tap0,mtu=600", "fd00::1/64");
+    let wanted = "cofferdam: an MTU of 600 cannot be; IPv4 needs 68 bytes and IPv6 1280";
+    assert!(narrow.starts_with(wanted), "{narrow}");
+    let command = [cofferdam(), "net", "echo", "--nic", "tap:tap0", "--address", "10.0.0.1/24"];
+    let _first = linux.start(&command);
+    eventually("the device is there", || {
+        linux.start(&["ip", "link", "show", "tap0"]).wait().success
+    });
+    let taken = refusal("tap:tap0", "10.0.0.1/24");
+    assert!(
+        taken.starts_with("cofferdam: tap0: another program has it open; stop that one"),
+        "{taken}"
+    );
+    assert!(taken.contains("choose another name"), "{taken}");
 }

@@ -17,6 +17,7 @@ mod groups;
 mod hops;
 mod names;
 mod neighbours;
+mod outside;
 mod path_mtu;
 mod ping;
 mod traceroute;

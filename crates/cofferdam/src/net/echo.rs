@@ -3,12 +3,12 @@
 //! Also the smallest whole program on the stack. A datagram is never copied: the page that the
 //! driver filled is flipped, and goes out again.
 
-use super::{AddressOptions, NicOptions};
+use super::{AddressOptions, NicOptions, events};
 use crate::{Context, Failure};
 use clap::Args;
 use packet::Batch;
 use serde_json::json;
-use socket::{Datagram, Link, StackId};
+use socket::{Address, Datagram, Link, StackId};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -43,9 +43,14 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         link.bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), *port))?;
     }
     tell_start(&link, options, context);
+    let mut told: Vec<Address> = link.host_ref().addresses().collect();
     let mut batch = Batch::new();
     while !context.stop.is_wanted() {
         let count = link.poll(BATCH)?;
+        events::log(&mut link);
+        if options.address.is_automatic() {
+            tell_addresses(&link, &mut told, context);
+        }
         while let Some(stack) = link.next_ready() {
             echo(&mut link, stack, &mut batch);
         }
@@ -72,7 +77,7 @@ fn echo(link: &mut Link, stack: StackId, batch: &mut Batch) {
 }
 
 fn tell_start(link: &Link, options: &Options, context: &Context) {
-    let addresses: Vec<_> = link.host_ref().addresses().map(|it| it.to_string()).collect();
+    let addresses = texts(link.host_ref().addresses());
     let (device, mac) = (&link.nic().information().name, link.host_ref().mac());
     if context.json {
         let start = json!({
@@ -81,9 +86,31 @@ fn tell_start(link: &Link, options: &Options, context: &Context) {
         println!("{start}");
     } else {
         let ports: Vec<_> = options.port.iter().map(ToString::to_string).collect();
-        let (addresses, ports) = (addresses.join(", "), ports.join(", "));
+        let (addresses, ports) = (listed(&addresses), ports.join(", "));
         println!("echo on {device} ({mac}) at {addresses}, port {ports}; Ctrl-C ends it");
     }
+}
+
+/// Tells the addresses again when they are others than those that were `told`.
+fn tell_addresses(link: &Link, told: &mut Vec<Address>, context: &Context) {
+    if link.host_ref().addresses().eq(told.iter().copied()) {
+        return;
+    }
+    *told = link.host_ref().addresses().collect();
+    let addresses = texts(told.iter().copied());
+    if context.json {
+        println!("{}", json!({ "addresses": addresses }));
+    } else {
+        println!("now at {}", listed(&addresses));
+    }
+}
+
+fn texts(addresses: impl Iterator<Item = Address>) -> Vec<String> {
+    addresses.map(|address| address.to_string()).collect()
+}
+
+fn listed(addresses: &[String]) -> String {
+    if addresses.is_empty() { "no address yet".into() } else { addresses.join(", ") }
 }
 
 fn tell_end(link: &Link, context: &Context) {

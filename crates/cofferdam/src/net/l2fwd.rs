@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// A device, as in `net echo`; give this option twice
     #[arg(long, value_name = "SPEC", value_parser = spec, required = true)]
     nic: Vec<Spec>,
-    /// Buffers for frames, of 4 KiB each, shared by both devices
+    /// The pool: buffers for frames, of 4 KiB each, shared by both devices
     #[arg(long, default_value_t = 4096, value_name = "COUNT")]
     buffers: usize,
     /// Take the buffers from huge pages

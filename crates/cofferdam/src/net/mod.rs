@@ -6,6 +6,7 @@
 mod clock;
 mod demo;
 mod echo;
+mod events;
 mod kv;
 mod l2fwd;
 mod options;

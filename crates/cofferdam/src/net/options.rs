@@ -20,7 +20,7 @@ pub(crate) struct NicOptions {
     /// `passt`, `vhost:/run/v.sock`; docs/nic.md has them all
     #[arg(long, value_name = "SPEC", value_parser = spec)]
     pub(crate) nic: Spec,
-    /// Buffers for frames, of 4 KiB each, shared by everything on the device
+    /// The pool: buffers for frames, of 4 KiB each, shared by everything on the device
     #[arg(long, default_value_t = 4096, value_name = "COUNT")]
     pub(crate) buffers: usize,
     /// Take the buffers from huge pages
@@ -67,6 +67,11 @@ pub(crate) struct AddressOptions {
 }
 
 impl AddressOptions {
+    /// Whether addresses come from others, and so some time after the start.
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.dhcp || self.slaac
+    }
+
     /// An interface set up as the options say.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::new(self.mac.unwrap_or_else(random_mac));
@@ -77,6 +82,12 @@ impl AddressOptions {
             (false, false) => Addressing::Static,
         };
         for Address { address, prefix } in &self.address {
+            if config.addresses.iter().any(|it| it.ip == *address) {
+                return Err(Failure::Usage(format!(
+                    "--address {address}/{prefix}: the address is given twice; give it once, with \
+                     the length of its network's prefix"
+                )));
+            }
             config = config.with_address(*address, *prefix);
         }
         for gateway in &self.gateway {
@@ -119,6 +130,9 @@ impl FromStr for Address {
             .ok_or_else(|| format!("the prefix length is missing; {example}"))?;
         let address: IpAddr =
             address.parse().map_err(|_| format!("`{address}` is no IP address; {example}"))?;
+        if address.is_unspecified() || address.is_multicast() {
+            return Err(format!("`{address}` cannot be one interface's own; {example}"));
+        }
         let longest = if address.is_ipv4() { 32 } else { 128 };
         match prefix.parse() {
             Ok(prefix) if prefix <= longest => Ok(Self { address, prefix }),
@@ -160,7 +174,8 @@ mod tests {
             Ok(Address { address: IpAddr::from([10, 0, 0, 2]), prefix: 24 })
         );
         assert!("fd00::2/128".parse::<Address>().is_ok());
-        for wrong in ["10.0.0.2", "10.0.0.2/33", "10.0.0/24", "fd00::2/129", "/", "1.2.3.4/-1"] {
+        let wrong = ["10.0.0.2", "10.0.0.2/33", "10.0.0/24", "fd00::2/129", "/", "1.2.3.4/-1"];
+        for wrong in wrong.into_iter().chain(["0.0.0.0/0", "224.0.0.1/4", "ff02::1/64"]) {
             let message = wrong.parse::<Address>().unwrap_err();
             assert!(message.contains("10.0.0.2/24"), "{wrong}: {message}");
         }

@@ -3,7 +3,7 @@
 //! Also an example of a program that asks: it sends, drives the link until the answer or the
 //! time comes, and goes on.
 
-use super::{AddressOptions, NicOptions};
+use super::{AddressOptions, NicOptions, events};
 use crate::{Context, Failure};
 use clap::Args;
 use serde_json::json;
@@ -91,8 +91,15 @@ impl Asker<'_> {
         let Options { to, size, hops, timeout, .. } = *self.options;
         let payload: Vec<u8> = (0..size).map(|at| at.to_le_bytes()[0]).collect();
         self.sent += 1;
-        let outcome = match self.link.ping(to, hops, &payload) {
-            // No address or route yet: a lease may be on its way.
+        let mut asked = self.link.ping(to, hops, &payload);
+        if asked.is_err() && self.options.address.is_automatic() {
+            // No address or route yet: they may be on their way.
+            self.drive(Instant::now() + timeout, |link| {
+                asked = link.ping(to, hops, &payload);
+                asked.is_ok()
+            })?;
+        }
+        let outcome = match asked {
             Err(error) => Some(Err(error.to_string())),
             Ok(ping) => {
                 let mut outcome = None;
@@ -124,6 +131,7 @@ impl Asker<'_> {
     ) -> Result<(), Failure> {
         loop {
             let count = self.link.poll(BATCH)?;
+            events::log(&mut self.link);
             self.link.flush()?;
             let left = until.saturating_duration_since(Instant::now());
             if done(&mut self.link) || left.is_zero() || self.context.stop.is_wanted() {

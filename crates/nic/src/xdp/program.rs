@@ -67,7 +67,8 @@ impl Relay {
     }
 }
 
-const RIGHTS: &str = "AF_XDP needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF";
+pub(super) const RIGHTS: &str = "run it with `sudo`, or give the program the rights once: `sudo \
+                                 setcap cap_net_admin,cap_net_raw,cap_bpf+ep PROGRAM`";
 
 fn failed(
     interface: &Interface,

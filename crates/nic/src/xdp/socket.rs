@@ -2,6 +2,7 @@
 
 use super::Mode;
 use super::open::patiently;
+use super::program::RIGHTS;
 use super::ring::{Consumer, Descriptor, Producer};
 use crate::Error;
 use crate::interface::{Interface, refused};
@@ -175,7 +176,7 @@ fn locked_memory(bytes: usize) -> String {
 
 fn no_socket(device: &str, source: Errno) -> Error {
     let hint = match source {
-        Errno::PERM => "AF_XDP needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF",
+        Errno::PERM => RIGHTS,
         Errno::AFNOSUPPORT => "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)",
         _ => "",
     };

@@ -7,7 +7,7 @@ mod measures;
 mod report;
 
 use super::clock::Clock;
-use super::{AddressOptions, NicOptions};
+use super::{AddressOptions, NicOptions, events};
 use crate::{Context, Failure};
 use clap::Args;
 use kv::netstack::{Answers, Request};
@@ -96,6 +96,7 @@ impl Service {
                 // Short, so that the wish to end is seen soon.
                 self.link.wait(Some(Duration::from_millis(50)))?;
             }
+            events::log(&mut self.link);
             while self.link.next_ready().is_some() {
                 self.link.rx_batch(self.stack, &mut received, kv::BATCH);
                 for packet in received.drain(..) {
