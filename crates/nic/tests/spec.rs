@@ -239,8 +239,8 @@ fn forward() -> impl Strategy<Value = passt::Forward> {
 fn driver() -> impl Strategy<Value = Driver> {
     let name = "[a-z][a-z0-9:,+=\"\\\\.-]{0,14}";
     let vhost = |private: bool| {
-        (path(), any::<bool>(), 1..256_u16, 16..4096_u16, 68..65_535_usize, any::<bool>()).prop_map(
-            move |(path, server, queues, size, mtu, large)| Vhost {
+        (path(), any::<bool>(), 1..=128_u16, 16..4096_u16, 68..65_535_usize, any::<bool>())
+            .prop_map(move |(path, server, queues, size, mtu, large)| Vhost {
                 path,
                 server,
                 queues,
@@ -249,8 +249,7 @@ fn driver() -> impl Strategy<Value = Driver> {
                 large,
                 mac: private.then_some(Mac([2, 0, 0, 0, 0, queues as u8])),
                 private,
-            },
-        )
+            })
     };
     let modes = prop_oneof![
         Just(xdp::Mode::Best),

@@ -4,6 +4,7 @@ use nic::Nic;
 use nic::memory::Memory;
 use nic::vhost::{Device, DeviceOptions, Driver, DriverOptions};
 use packet::{Batch, Checksum, Offload, Packet, Pool, Segmentation, SegmentationKind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -215,6 +216,44 @@ fn a_private_driver_copies_and_shows_none_of_our_pages() {
 }
 
 #[test]
+fn a_private_driver_keeps_what_finds_too_few_pages() {
+    let mut world = World::new("few", |options| options.private = true);
+    world.shared.recycle_batch(&mut world.free);
+    let lend = |world: &mut World, pages| world.shared.allocate_batch(&mut world.free, pages);
+    let receive = |world: &mut World| {
+        let mut received = Batch::new();
+        let count = world.driver.receive(&mut world.free, &mut received, 64).unwrap();
+        assert_eq!(count, received.len());
+        received.iter().map(bytes).collect::<Vec<_>>()
+    };
+    assert!(receive(&mut world).is_empty());
+    let frames: Vec<_> = (0..3).map(|seed| frame(&mut world.plain, 9000, seed)).collect();
+    let contents: Vec<_> = frames.iter().map(bytes).collect();
+    assert_eq!(world.device.transmit(&mut frames.into_iter().collect()).unwrap(), 3);
+    assert!(receive(&mut world).is_empty(), "no page was lent");
+    for content in &contents {
+        assert!(world.driver.wait(Some(Duration::ZERO)).unwrap(), "one more waits");
+        let missing = 4 - world.free.len();
+        lend(&mut world, missing);
+        assert_eq!(&receive(&mut world), std::slice::from_ref(content));
+    }
+    assert!(!world.driver.wait(Some(Duration::ZERO)).unwrap());
+    assert_eq!(world.driver.statistics().receive_dropped, 0);
+
+    // Too few from the start: nothing could come of it.
+    let mut ready = Batch::from([frame(&mut world.plain, 9000, 0)]);
+    assert_eq!(world.device.transmit(&mut ready).unwrap(), 1);
+    world.shared.recycle_batch(&mut world.free);
+    lend(&mut world, 2);
+    assert!(receive(&mut world).is_empty());
+    let counted = world.driver.statistics();
+    assert_eq!((counted.received, counted.receive_dropped), (3, 1));
+    assert_eq!(world.device.reclaim(&mut ready).unwrap(), 4);
+    drop(ready);
+    world.end();
+}
+
+#[test]
 fn a_packet_of_another_pool_is_copied_and_comes_back() {
     let mut world = World::new("foreign", |_| {});
     let mut foreign = Pool::plain(4);
@@ -294,6 +333,35 @@ fn waiting_ends_when_a_frame_comes_and_not_before() {
     assert!(begin.elapsed() < Duration::from_secs(5), "it slept on");
     drop(device);
     drop((driver, free, shared));
+}
+
+fn is_readable(driver: &Driver) -> bool {
+    let descriptor = driver.descriptor().unwrap();
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).unwrap() > 0
+}
+
+/// As somebody does who sleeps on many descriptors at once.
+#[test]
+fn the_descriptor_announces_each_frame_once_and_the_end() {
+    let mut world = World::new("announce", |_| {});
+    world.lend();
+    for seed in 0..3 {
+        assert!(!world.driver.wait(Some(Duration::ZERO)).unwrap());
+        assert!(!is_readable(&world.driver), "nothing has come since");
+        let packet = frame(&mut world.plain, 60, seed);
+        assert_eq!(world.device.transmit(&mut Batch::from([packet])).unwrap(), 1);
+        assert!(is_readable(&world.driver));
+        let mut received = Batch::new();
+        assert_eq!(world.driver.receive(&mut world.free, &mut received, 64).unwrap(), 1);
+    }
+    assert!(!world.driver.wait(Some(Duration::ZERO)).unwrap());
+    let begin = Instant::now();
+    assert!(!world.driver.wait(Some(Duration::from_millis(50))).unwrap());
+    assert!(begin.elapsed() >= Duration::from_millis(50), "a call that was answered woke it");
+    drop(world.device);
+    assert!(is_readable(&world.driver), "who sleeps on it hears of the end");
+    assert!(world.driver.wait(Some(Duration::ZERO)).unwrap_err().is_gone());
 }
 
 #[test]

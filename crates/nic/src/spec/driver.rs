@@ -104,6 +104,8 @@ impl Default for Stream {
 /// What an interface can have: 68 is the least that IPv4 allows. (IPv6 wants 1280.)
 const MTU: Number = Number(68, 65_535);
 const QUEUES: Number = Number(1, 256);
+/// The most that the numbers of rings in vhost-user's messages allow.
+const VHOST_QUEUES: Number = Number(1, 128);
 const FRAMES: Number = Number(16, 32_768);
 
 impl Driver {
@@ -177,7 +179,7 @@ impl Driver {
                 let default = Vhost::default();
                 keys.head("/run/vhost.socket", &mut options.path, &File);
                 keys.key("server", &mut options.server, &default.server, &Switch);
-                keys.key("queues", &mut options.queues, &default.queues, &QUEUES);
+                keys.key("queues", &mut options.queues, &default.queues, &VHOST_QUEUES);
                 keys.key("size", &mut options.size, &default.size, &Number(16, 4096));
                 keys.key("mtu", &mut options.mtu, &default.mtu, &MTU);
                 keys.key("large", &mut options.large, &default.large, &Switch);

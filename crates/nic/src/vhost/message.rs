@@ -18,6 +18,7 @@ use rustix::net::{
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Instant;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -161,27 +162,55 @@ pub(super) fn memory_table(regions: &[MemoryRegion]) -> Vec<u8> {
     payload
 }
 
-/// One end of the socket.
+/// One end of the socket. Clones are the same end.
+#[derive(Clone)]
+pub(super) struct Socket {
+    stream: Arc<UnixStream>,
+    device: Arc<str>,
+}
+
+impl Socket {
+    fn gone(&self, cause: impl Into<String>) -> Error {
+        Error::Gone { device: self.device.to_string(), cause: cause.into() }
+    }
+
+    /// An error if the other side has closed its end.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let mut sockets = [PollFd::new(self, PollFlags::RDHUP)];
+        match poll(&mut sockets, Some(&Timespec::default())) {
+            Ok(1..) => Err(self.gone("it closed its socket")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// The messages that travel on a socket.
 pub(super) struct Channel {
-    socket: UnixStream,
-    device: String,
+    socket: Socket,
     /// Whether requests ask for a word that they were done.
     pub(super) acknowledged: bool,
     patience: Duration,
 }
 
 impl Channel {
-    pub(super) fn new(socket: UnixStream, device: &str, patience: Duration) -> Self {
-        Self { socket, device: device.into(), acknowledged: false, patience }
+    pub(super) fn new(stream: UnixStream, device: &str, patience: Duration) -> Self {
+        let socket = Socket { stream: Arc::new(stream), device: device.into() };
+        Self { socket, acknowledged: false, patience }
     }
 
     /// What the other side did wrong.
     pub(super) fn peer(&self, what: impl Into<String>) -> Error {
-        Error::Peer { device: self.device.clone(), what: what.into() }
+        Error::Peer { device: self.socket.device.to_string(), what: what.into() }
     }
 
     fn gone(&self, cause: impl Into<String>) -> Error {
-        Error::Gone { device: self.device.clone(), cause: cause.into() }
+        self.socket.gone(cause)
     }
 
     /// Asks, and gives the number that comes back.
@@ -327,18 +356,9 @@ impl Channel {
         }
     }
 
-    /// An error if the other side has closed its end.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let mut sockets = [PollFd::new(&self.socket, PollFlags::RDHUP)];
-        match poll(&mut sockets, Some(&Timespec::default())) {
-            Ok(1..) => Err(self.gone("it closed its socket")),
-            _ => Ok(()),
-        }
-    }
-
     /// The socket, to wait for.
-    pub(super) fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 

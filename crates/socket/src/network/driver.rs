@@ -58,6 +58,18 @@ pub(super) fn drive(shared: &Shared, descriptor: Option<&OwnedFd>) {
             pause = SHORTEST;
             continue;
         }
+        // A device may announce nothing unless it is asked to, and what has come by then it does
+        // not announce.
+        if descriptor.is_some() && !behind {
+            match state.link.wait(Some(Duration::ZERO)) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    state.go(&error);
+                    return;
+                }
+            }
+        }
         let now = state.link.look_at_clock();
         let due = state.link.host_ref().next_timeout();
         let mut timeout = due.map(|due| due.since(now));

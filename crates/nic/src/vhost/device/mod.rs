@@ -394,7 +394,7 @@ fn sleep(listening: &socket_path::Listening, session: Option<&Session>, timeout:
     match session {
         None => waited.push(PollFd::new(&listening.socket, PollFlags::IN)),
         Some(session) => {
-            waited.push(PollFd::from_borrowed_fd(session.channel.socket(), PollFlags::IN));
+            waited.push(PollFd::new(session.channel.socket(), PollFlags::IN));
             if let Some(kick) = &session.queues[FROM_GUEST].kick {
                 waited.push(PollFd::new(kick, PollFlags::IN));
             }

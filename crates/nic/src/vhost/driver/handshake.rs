@@ -4,7 +4,7 @@ use super::super::message::{
     Channel, MemoryRegion, RingAddress, RingState, feature, memory_table, protocol, request,
 };
 use super::super::ring::{Ring, SIZES};
-use super::{Driver, DriverOptions, Private, Receiving, Sending, offloads};
+use super::{Bell, Driver, DriverOptions, Private, Receiving, Sending, offloads};
 use crate::memory::{Memory, file_of};
 use crate::nic::{Information, Statistics};
 use crate::{Error, socket_path};
@@ -29,6 +29,9 @@ const WANTED_OFFLOADS: u64 = feature::MERGE_BUFFERS
     | feature::GUEST_USO6
     | feature::HOST_USO;
 
+/// The most queue pairs: a ring's number has eight bits in the message that brings its kick.
+const QUEUES: u16 = 128;
+
 pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, Error> {
     let name = options.path.display().to_string();
     let unusable = |what: String| Error::Unusable { device: name.clone(), what };
@@ -46,8 +49,8 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
             SIZES.end()
         )));
     }
-    if options.queues == 0 || options.queues > 64 {
-        return Err(unusable(format!("{} queue pairs; take 1 to 64", options.queues)));
+    if options.queues == 0 || options.queues > QUEUES {
+        return Err(unusable(format!("{} queue pairs; take 1 to {QUEUES}", options.queues)));
     }
     let registered = if options.private {
         let pages = usize::from(options.queues) * 4 * usize::from(options.size);
@@ -92,12 +95,13 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
         }
     }
     let information = Information {
-        name,
+        name: name.clone(),
         mac: options.mac,
         mtu: options.mtu,
         offloads: offloads(features),
         copies: options.private,
     };
+    let socket = channel.socket().clone();
     let channel = Arc::new(Mutex::new(channel));
     let mut drivers = Vec::new();
     let mut parts = parts.into_iter();
@@ -106,6 +110,8 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
         receiving_ring.want_calls(false);
         let mut sending_ring = sending.0;
         sending_ring.want_calls(false);
+        let bell = Bell::new(receiving.2, socket.clone())
+            .map_err(|source| kernel("making an epoll descriptor", source))?;
         drivers.push(Driver {
             information: information.clone(),
             statistics: Statistics::default(),
@@ -116,7 +122,7 @@ pub(super) fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Driver>, 
             channel: Arc::clone(&channel),
             pair: drivers.len() as u16,
             kicks: [receiving.1, sending.1],
-            call: receiving.2,
+            bell,
             idle: 0,
         });
     }

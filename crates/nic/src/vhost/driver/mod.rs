@@ -3,23 +3,24 @@
 //! Nothing here copies a frame, unless it comes from a pool that the device cannot see, or
 //! [`DriverOptions::private`] asks for it.
 
+mod bell;
 mod handshake;
 mod private;
 mod receiving;
 mod sending;
 
-use super::message::{Channel, RingState, feature, request, timespec};
+use super::message::{Channel, RingState, feature, request};
 use super::ring::Impossible;
 use crate::Error;
 use crate::nic::{Information, Nic, Offloads, Statistics};
+use bell::Bell;
 use core::time::Duration;
 use packet::header::ethernet::Mac;
 use packet::{Batch, Pool};
 use private::Private;
 use receiving::Receiving;
-use rustix::event::{PollFd, PollFlags, poll};
 use sending::Sending;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,7 +34,7 @@ pub struct DriverOptions {
     pub path: PathBuf,
     /// Whether we listen on the socket and the device connects, instead of the reverse.
     pub server: bool,
-    /// Queue pairs.
+    /// Queue pairs, from 1 to 128.
     pub queues: u16,
     /// Descriptors in each ring: a power of two from 16 to 4096.
     pub size: u16,
@@ -76,13 +77,14 @@ pub struct Driver {
     registered: Pool,
     /// With [`DriverOptions::private`]: what stands between these pages and the caller's.
     private: Option<Private>,
+    /// For the farewell; the drivers of all queue pairs share it.
     channel: Arc<Mutex<Channel>>,
     /// Number of the queue pair.
     pair: u16,
     /// Tell the device of new buffers in the receiving and the sending ring.
     kicks: [OwnedFd; 2],
     /// Tells us of received frames.
-    call: OwnedFd,
+    bell: Bell,
     idle: u32,
 }
 
@@ -91,10 +93,6 @@ impl Driver {
     /// of `pool`, which must be one of shared memory ([`crate::memory::Memory`]).
     pub fn open(options: &DriverOptions, pool: &Pool) -> Result<Vec<Self>, Error> {
         handshake::open(options, pool)
-    }
-
-    fn channel(&self) -> std::sync::MutexGuard<'_, Channel> {
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing came: is anybody there?
@@ -107,7 +105,7 @@ impl Driver {
     #[cold]
     fn check(&mut self) -> Result<(), Error> {
         self.idle = 0;
-        self.channel().check()
+        self.bell.check()
     }
 
     /// Kicks the device where it must be, and says whether a frame waits.
@@ -120,7 +118,7 @@ impl Driver {
         if self.sending.settle().map_err(impossible)? {
             self.kick(1);
         }
-        Ok(waits)
+        Ok(waits || self.private.as_ref().is_some_and(Private::waits))
     }
 
     #[cold]
@@ -199,31 +197,25 @@ impl Nic for Driver {
 
     fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         self.receiving.ring.want_calls(true);
-        let waits = self.settle()?;
-        if !waits {
-            let channel = self.channel();
-            let mut waited = [
-                PollFd::new(&self.call, PollFlags::IN),
-                PollFd::from_borrowed_fd(channel.socket(), PollFlags::RDHUP),
-            ];
-            // Interrupted is as good as too early.
-            let _ = poll(&mut waited, timespec(timeout).as_ref());
+        if !self.settle()? {
+            self.bell.sleep(timeout);
         }
+        // Also calls for frames that were taken since without waiting: they would cut every later
+        // sleep short.
+        self.bell.silence();
         // Calls stay wanted while nothing waits, for somebody who sleeps on the descriptor.
         let waits = self.settle()?;
         if waits {
             self.receiving.ring.want_calls(false);
-            // Not blocking: if nobody called there is nothing to read.
-            let _ = rustix::io::read(&self.call, &mut [0_u8; 8]);
         }
         self.check()?;
         Ok(waits)
     }
 
-    /// Polls readable when a frame arrives after [`Nic::wait`] was `false`; so call that, with no
-    /// time to wait, before sleeping on the descriptor.
+    /// Polls readable when a frame arrives after [`Nic::wait`] was `false`, or the device is gone;
+    /// so call that, with no time to wait, before sleeping on the descriptor.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.call.as_fd())
+        Some(self.bell.descriptor())
     }
 
     fn statistics(&self) -> Statistics {
@@ -236,7 +228,7 @@ impl Drop for Driver {
         // The answer to this question says that the device is done with the ring. If it gives
         // none it may write into pages that are others' by then: into their bytes, as it could
         // all along, and into nothing else.
-        let mut channel = self.channel();
+        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
         for ring in 0..2 {
             let index = u32::from(2 * self.pair + ring);
             let state = RingState { index, number: 0 };

@@ -15,7 +15,7 @@ use packet::{Batch, Pool};
 pub(super) struct Private {
     /// Pages to lend to the device.
     free: Batch,
-    /// Frames that arrived in them.
+    /// Frames that arrived in them, and were not copied yet.
     arrived: Batch,
 }
 
@@ -34,19 +34,31 @@ impl Private {
         let missing = missing.saturating_sub(self.free.len());
         own.allocate_batch(&mut self.free, missing);
         let limit = limit.min(free.len());
-        let mut arrived = receiving.receive(&mut self.free, &mut self.arrived, limit)?;
-        for frame in self.arrived.drain(..) {
+        let more = limit.saturating_sub(self.arrived.len());
+        let arrived = receiving.receive(&mut self.free, &mut self.arrived, more)?;
+        let (mut frames, mut bytes) = (0, 0);
+        while frames < limit
+            && let Some(frame) = self.arrived.pop_front()
+        {
             let len = frame.frame_len();
             if let Some(copy) = copy_into_batch(free, &frame, len) {
                 received.push_back(copy);
+                frames += 1;
+                bytes += len as u64;
+            } else if frames > 0 {
+                // A chain: the pages that are left are too few, those of the next call may do.
+                self.arrived.push_front(frame);
+                break;
             } else {
-                // A chain, and the caller lent fewer pages than it has.
                 statistics.receive_dropped += 1;
-                arrived.frames -= 1;
-                arrived.bytes -= len as u64;
             }
             own.recycle(frame);
         }
-        Ok(arrived)
+        Ok(Arrived { frames, bytes, ..arrived })
+    }
+
+    /// Whether a frame waits here to be received.
+    pub(super) fn waits(&self) -> bool {
+        !self.arrived.is_empty()
     }
 }
