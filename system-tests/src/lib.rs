@@ -17,12 +17,14 @@
 //! alone.run(|| { /* nic::tap::open("tap0", …) */ });
 //! ```
 //!
-//! Everything here panics when it cannot do its work: a test that cannot run has failed. It needs
-//! root, and says so. Nothing is left behind, not even when the test is killed: a namespace lives
-//! as long as its thread and what was opened in it, and the kernel ends the children of a thread
-//! that ends. Every wait is bounded by [`PATIENCE`].
+//! Everything here panics when it cannot do its work ([`HugePages`] excepted, without which a bench
+//! goes on): a test that cannot run has failed. It needs root, and says so. Nothing is left behind,
+//! not even when the test is killed: a namespace lives as long as its thread and what was opened in
+//! it, and the kernel ends the children of a thread that ends. Every wait is bounded by
+//! [`PATIENCE`].
 
 pub mod frame;
+mod huge;
 mod namespace;
 mod ordinary;
 mod process;
@@ -30,6 +32,7 @@ mod raw;
 pub mod stranger;
 mod world;
 
+pub use huge::HugePages;
 pub use namespace::{Namespace, Rights};
 pub use ordinary::Ordinary;
 pub use process::{Ended, Process, tool};

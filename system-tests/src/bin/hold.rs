@@ -1,5 +1,5 @@
-//! Opens a driver and holds it until it is killed: `hold xdp near0`, `hold tap tap0`. For tests of
-//! what a killed process leaves behind.
+//! Opens a driver and holds it until it is killed: `hold xdp near0`, `hold tap tap0`; or sets huge
+//! pages aside: `hold huge BYTES`. For tests of what a killed process leaves behind.
 
 use nic::memory::Memory;
 use nic::{Error, Nic, tap, xdp};
@@ -7,6 +7,7 @@ use packet::Pool;
 use std::env::args;
 use std::thread::sleep;
 use std::time::Duration;
+use system_tests::HugePages;
 
 fn open(kind: &str, name: &str) -> Result<Vec<Box<dyn Nic>>, Error> {
     fn boxed<N: Nic + 'static>(nic: N) -> Box<dyn Nic> {
@@ -24,7 +25,12 @@ fn main() -> Result<(), String> {
     let (Some(kind), Some(name)) = (arguments.next(), arguments.next()) else {
         return Err("hold KIND NAME".into());
     };
-    let _held = open(&kind, &name).map_err(|error| error.to_string())?;
+    let _held = if kind == "huge" {
+        let bytes = name.parse().map_err(|error| format!("{name}: {error}"))?;
+        (Some(HugePages::of(bytes)?), Vec::new())
+    } else {
+        (None, open(&kind, &name).map_err(|error| error.to_string())?)
+    };
     // Nobody needs it for longer, should it be forgotten.
     sleep(Duration::from_mins(1));
     Ok(())

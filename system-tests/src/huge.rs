@@ -1,17 +1,21 @@
-//! Huge pages for as long as somebody measures with them.
+//! Huge pages for as long as somebody tests or measures with them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 const FILES: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const SIZE: usize = 2 << 20;
 
+/// Sets the number back when there is nothing more to read, whoever asks it to end before.
+const SET_BACK: &str = r#"trap '' HUP INT TERM; read -r end; echo "$1" > "$2""#;
+
 /// Huge pages that were set aside, or were there already; what was set aside is given back when
-/// this is dropped, after everything that uses them.
+/// this is dropped, after everything that uses them, and also when this process is killed.
 #[must_use = "the pages are given back when this is dropped"]
 pub struct HugePages {
-    /// How many there were before, if that was changed.
-    before: Option<usize>,
+    /// Who sets their number back when its input ends, if it was changed.
+    keeper: Option<Child>,
 }
 
 impl HugePages {
@@ -21,14 +25,16 @@ impl HugePages {
         let wanted = bytes.div_ceil(SIZE);
         let (all, free) = (number("nr_hugepages")?, number("free_hugepages")?);
         if free >= wanted {
-            return Ok(Self { before: None });
+            return Ok(Self { keeper: None });
         }
         let more = all + wanted - free;
         let advice = format!("set huge pages aside as root: sysctl vm.nr_hugepages={more}");
-        fs::write(file("nr_hugepages"), more.to_string()).map_err(|error| {
+        let name = file("nr_hugepages");
+        let keeper = keep(all, &name).map_err(|error| format!("sh does not start: {error}"))?;
+        let pages = Self { keeper: Some(keeper) };
+        fs::write(name, more.to_string()).map_err(|error| {
             format!("{free} of {wanted} huge pages are free ({error}); {advice}")
         })?;
-        let pages = Self { before: Some(all) };
         let free = number("free_hugepages")?;
         if free < wanted {
             return Err(format!(
@@ -42,11 +48,18 @@ impl HugePages {
 
 impl Drop for HugePages {
     fn drop(&mut self) {
-        if let Some(before) = self.before {
+        if let Some(keeper) = &mut self.keeper {
+            drop(keeper.stdin.take());
             // Nothing else would help: they stay set aside, and `sysctl` tells.
-            let _ = fs::write(file("nr_hugepages"), before.to_string());
+            let _ = keeper.wait();
         }
     }
+}
+
+fn keep(number: usize, name: &Path) -> std::io::Result<Child> {
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", SET_BACK, "sh", &number.to_string()]).arg(name);
+    keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 fn file(name: &str) -> PathBuf {
