@@ -17,7 +17,7 @@ const PROGRAMS: &[Program] = &[
     Program("traceroute", "tests against Linux", "traceroute"),
     Program("memccapable", "tests: a real memcached client", "libmemcached-tools"),
     Program("memcached", "bench kv: a peer", "memcached"),
-    Program("dpdk-testpmd", "bench l2fwd: the peer", "dpdk"),
+    Program("dpdk-testpmd", "tests, bench l2fwd: a peer on vhost", "dpdk-dev"),
     Program("qemu-system-x86_64", "tests: a virtual machine on vhost", "qemu-system-x86"),
     Program("cargo-nextest", "tests side by side, with time limits", ""),
 ];
