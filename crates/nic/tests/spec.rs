@@ -174,8 +174,14 @@ fn what_cannot_be_opened_says_why() {
     assert!(tee.contains("/nowhere/x.pcap"), "{tee}");
     let stream = open("stream:/nowhere/socket");
     assert!(stream.contains("start `passt --socket /nowhere/socket` first"), "{stream}");
-    let program = open("passt:program=/nowhere/passt");
-    assert!(program.contains("apt install passt"), "{program}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_with_its_package() {
+    match read("passt:program=/nowhere/passt").open(&Pool::plain(100)) {
+        Ok(_) => panic!("it started"),
+        Err(error) => assert!(error.to_string().contains("apt install passt"), "{error}"),
+    }
 }
 
 fn share() -> impl Strategy<Value = Share> {
