@@ -29,6 +29,7 @@ mod namespace;
 mod ordinary;
 mod process;
 mod raw;
+mod setting;
 pub mod stranger;
 mod world;
 
@@ -37,6 +38,7 @@ pub use namespace::{Namespace, Rights};
 pub use ordinary::Ordinary;
 pub use process::{Ended, Process, tool};
 pub use raw::{HEADER, Raw, segment_udp};
+pub use setting::Setting;
 pub use world::{FAR, NEAR, Options, World};
 
 use std::thread::sleep;

@@ -16,7 +16,9 @@
 //!   whose other end relays them into the cable as a network card hands over what it received.
 //! - Who sends through a veth pair wakes the thread that receives at its other end. The client
 //!   looks for answers itself instead (busy polling), and nobody must wake anybody.
+//! - What the client frees of the server's the kernel keeps for the next answers (`buffers`).
 
+mod buffers;
 mod cable;
 mod effort;
 mod generator;
@@ -24,6 +26,7 @@ mod server;
 mod trial;
 mod urgency;
 
+use buffers::Kept;
 use cable::{Cable, orderly, with_rights};
 use effort::Effort;
 pub(crate) use generator::{End, Generator, Question};

@@ -2,7 +2,7 @@
 
 use super::urgency::Urgent;
 use super::{CLIENT_MAC, Cable, Effort, End, Generator, LOAD, Question, Server};
-use super::{config, orderly, with_rights};
+use super::{Kept, config, orderly, with_rights};
 use bench::frame::{Pinned, pin, tick_rate};
 use nic::Nic;
 use nic::memory::Memory;
@@ -10,6 +10,7 @@ use nic::xdp::Relay;
 use nic::{packet_socket, tap, xdp};
 use packet::Pool;
 use socket::Link;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use system_tests::Namespace;
@@ -51,7 +52,7 @@ pub(crate) struct Trial {
 
 /// What both live in; only kept.
 enum World {
-    Cable { _relay: Relay, _cable: Cable },
+    Cable { _relay: Relay, _cable: Cable, _kept: Arc<Kept> },
     Alone { _namespace: Namespace },
 }
 
@@ -162,7 +163,12 @@ impl Trial {
         let relay = cable.relay()?;
         let kernel = cable.settle()?;
         let effort = Effort::of(&server.threads()?, &kernel);
-        Ok(Self { client, effort, server, _world: World::Cable { _relay: relay, _cable: cable } })
+        Ok(Self {
+            client,
+            effort,
+            server,
+            _world: World::Cable { _relay: relay, _cable: cable, _kept: Kept::shared() },
+        })
     }
 
     /// Keeps the server busy for a while.
