@@ -44,15 +44,15 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     }
     tell_start(&link, options, context);
     let mut told: Vec<Address> = link.host_ref().addresses().collect();
-    let mut batch = Batch::new();
+    let (mut batch, mut owners) = (Batch::new(), Vec::new());
     while !context.stop.is_wanted() {
         let count = link.poll(BATCH)?;
         events::log(&mut link);
         if options.address.is_automatic() {
             tell_addresses(&link, &mut told, context);
         }
-        while let Some(stack) = link.next_ready() {
-            echo(&mut link, stack, &mut batch);
+        while link.rx_round(&mut batch, &mut owners, BATCH) > 0 {
+            send_back(&mut link, &mut owners, &mut batch);
         }
         link.flush()?;
         if count == 0 {
@@ -63,15 +63,15 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sends back what waits for one stack.
-fn echo(link: &mut Link, stack: StackId, batch: &mut Batch) {
-    link.rx_batch(stack, batch, BATCH);
+/// Sends datagrams back, of which `owners` says whose each is.
+fn send_back(link: &mut Link, owners: &mut Vec<StackId>, batch: &mut Batch) {
     for packet in batch.iter_mut() {
         if let Ok(mut datagram) = Datagram::read(packet) {
             datagram.flip();
         }
     }
-    link.tx_batch(stack, batch);
+    link.tx_round(owners, batch);
+    owners.clear();
     // What the driver had no room for is lost, as on any full wire.
     link.recycle(batch);
 }
