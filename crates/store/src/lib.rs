@@ -1,0 +1,23 @@
+//! The private store: a file system for a medium that nobody trusts.
+//!
+//! Everything in it is encrypted, every block is bound to its file and place, and a tree of tags
+//! leads up to one root. The root and a counter lie in a *seal* on the trusted side, so that an old
+//! copy of the store is noticed as surely as a changed byte. `docs/store-format.md` specifies it.
+//!
+//! This crate does no I/O, reads no clock and draws no random number: media, time and randomness
+//! are handed in. It builds without std; the feature `std` adds `host`, which has folders, seals,
+//! keys and threads of a real machine.
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod attributes;
+mod error;
+pub mod medium;
+
+pub use attributes::{
+    Allocate, Attributes, Change, Entry, Kind, Make, ObjectId, Room, Seek, Taken, Time,
+};
+pub use error::{Damage, Damaged, Error, Identity};
