@@ -1,0 +1,188 @@
+//! The two ciphers, and the keys of sessions.
+//!
+//! Each opening for writing has a key of its own, derived from the master key and the session's
+//! name. So a nonce has to be unique within one opening only, and a counter that a crash or a
+//! restored machine sets back does no harm.
+
+use crate::error::Error;
+use crate::medium::Randomness;
+use crate::place::{self, SessionName};
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::inout::InOutBuf;
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use chacha20poly1305::ChaCha20Poly1305;
+use hashbrown::HashMap;
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Bytes were changed, or belong somewhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forged;
+
+/// What encrypts, with its key in it. Both wipe their keys when dropped.
+pub(crate) enum Cipher {
+    Aes(Box<Aes256Gcm>),
+    ChaCha(Box<ChaCha20Poly1305>),
+}
+
+/// The numbers that ciphers have in the names of sessions.
+const AES: u8 = 1;
+const CHACHA: u8 = 2;
+
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+cpufeatures::new!(fast_aes, "aes", "pclmulqdq");
+#[cfg(target_arch = "aarch64")]
+cpufeatures::new!(fast_aes, "aes");
+
+/// The faster one on this machine; without instructions for AES that is ChaCha, which then is also
+/// the one that does not look into tables.
+fn fastest() -> u8 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"))]
+    if fast_aes::get() {
+        return AES;
+    }
+    CHACHA
+}
+
+impl Cipher {
+    fn new(number: u8, key: &[u8; 32]) -> Option<Self> {
+        Some(match number {
+            AES => Self::Aes(Box::new(Aes256Gcm::new(key.into()))),
+            CHACHA => Self::ChaCha(Box::new(ChaCha20Poly1305::new(key.into()))),
+            _ => return None,
+        })
+    }
+
+    /// Encrypts in place.
+    pub(crate) fn seal(&self, nonce: &[u8; 12], associated: &[u8], bytes: &mut [u8]) -> [u8; 16] {
+        let buffer = InOutBuf::from(bytes);
+        let done = match self {
+            Self::Aes(cipher) => {
+                cipher.encrypt_inout_detached(nonce.into(), associated, buffer).map(Into::into)
+            }
+            Self::ChaCha(cipher) => {
+                cipher.encrypt_inout_detached(nonce.into(), associated, buffer).map(Into::into)
+            }
+        };
+        // They refuse only what is longer than 64 GiB.
+        done.unwrap_or([0; 16])
+    }
+
+    /// Decrypts in place; what was forged is left encrypted.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; 12],
+        associated: &[u8],
+        bytes: &mut [u8],
+        tag: &[u8; 16],
+    ) -> Result<(), Forged> {
+        let buffer = InOutBuf::from(bytes);
+        let done = match self {
+            Self::Aes(cipher) => {
+                cipher.decrypt_inout_detached(nonce.into(), associated, buffer, tag.into())
+            }
+            Self::ChaCha(cipher) => {
+                cipher.decrypt_inout_detached(nonce.into(), associated, buffer, tag.into())
+            }
+        };
+        done.map_err(|_| Forged)
+    }
+}
+
+/// A store's master keys, by generation.
+pub(crate) type Masters = alloc::vec::Vec<Zeroizing<[u8; 32]>>;
+
+/// How many sessions' keys are kept ready.
+const READY: usize = 64;
+
+/// The keys of sessions, derived when they are first needed.
+pub(crate) struct Sessions {
+    masters: Masters,
+    ready: HashMap<SessionName, Arc<Cipher>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(masters: Masters) -> Self {
+        Self { masters, ready: HashMap::new() }
+    }
+
+    /// The cipher of a session; nothing if no such session can have been.
+    pub(crate) fn cipher(&mut self, name: SessionName) -> Option<Arc<Cipher>> {
+        if let Some(cipher) = self.ready.get(&name) {
+            return Some(cipher.clone());
+        }
+        let master = self.masters.get(usize::from(name.generation()))?;
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(Some(&name.0), master.as_slice())
+            .expand(b"cofferdam store 1 session", key.as_mut_slice())
+            .ok()?;
+        let cipher = Arc::new(Cipher::new(name.cipher(), &key)?);
+        if self.ready.len() >= READY {
+            // Any one will do: it costs a microsecond to have it back.
+            let victim = self.ready.keys().next().copied();
+            victim.map(|victim| self.ready.remove(&victim));
+        }
+        self.ready.insert(name, cipher.clone());
+        Some(cipher)
+    }
+
+    /// The name of a new session, under the newest master key.
+    pub(crate) fn begin(&self, randomness: &mut dyn Randomness) -> SessionName {
+        let mut name = [0; 12];
+        randomness.fill(&mut name[3..]);
+        let newest = self.masters.len().saturating_sub(1) as u16;
+        name[..2].copy_from_slice(&newest.to_le_bytes());
+        name[2] = fastest();
+        SessionName(name)
+    }
+
+    /// A master key more, for the sessions to come.
+    pub(crate) fn add(&mut self, master: Zeroizing<[u8; 32]>) {
+        self.masters.push(master);
+    }
+}
+
+/// The key of one session, for those who write.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) name: SessionName,
+    cipher: Arc<Cipher>,
+}
+
+impl Session {
+    pub(crate) fn begin(
+        sessions: &mut Sessions,
+        randomness: &mut dyn Randomness,
+    ) -> Result<Self, Error> {
+        let name = sessions.begin(randomness);
+        let cipher = sessions.cipher(name).ok_or(Error::KeysDamaged)?;
+        Ok(Self { name, cipher })
+    }
+
+    /// Encrypts what commit `birth` is about to write at `address`.
+    pub(crate) fn seal(
+        &self,
+        birth: u64,
+        address: u64,
+        associated: &[u8],
+        bytes: &mut [u8],
+    ) -> [u8; 16] {
+        self.cipher.seal(&place::nonce(birth, address), associated, bytes)
+    }
+}
+
+/// Associated data of a node.
+pub(crate) fn of_node(level: u8) -> [u8; 5] {
+    [b'n', b'o', b'd', b'e', level]
+}
+
+/// Associated data of a page of a file.
+pub(crate) fn of_page(object: u64, page: u64) -> [u8; 20] {
+    let mut out = *b"data                ";
+    out[4..12].copy_from_slice(&object.to_le_bytes());
+    out[12..].copy_from_slice(&page.to_le_bytes());
+    out
+}

@@ -1,0 +1,111 @@
+//! The record that says where pages in a row lie.
+
+use crate::place::{SessionName, number48};
+use alloc::vec::Vec;
+
+/// The most pages of one record.
+pub(crate) const PAGES: u64 = 64;
+const HEAD: usize = 30;
+const PROMISED: u16 = 1;
+
+/// Pages in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The page that it begins with.
+    pub(crate) first: u64,
+    pub(crate) pages: u64,
+    /// Where they lie; nothing if they were only promised.
+    pub(crate) written: Option<Written>,
+}
+
+/// Where pages lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) address: u64,
+    pub(crate) birth: u64,
+    pub(crate) session: SessionName,
+    /// One for each page.
+    pub(crate) tags: Vec<[u8; 16]>,
+}
+
+impl Extent {
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.pages
+    }
+
+    /// The part that is pages `from..to`, which are in it.
+    pub(crate) fn part(&self, from: u64, to: u64) -> Self {
+        let skip = from - self.first;
+        let written = self.written.as_ref().map(|written| Written {
+            address: written.address + skip,
+            tags: written.tags[skip as usize..(to - self.first) as usize].to_vec(),
+            ..*written
+        });
+        Self { first: from, pages: to - from, written }
+    }
+
+    /// Adds one that goes on where this ends; says whether that could be.
+    pub(crate) fn extend(&mut self, next: &Self) -> bool {
+        if next.first != self.end() {
+            return false;
+        }
+        match (&mut self.written, &next.written) {
+            (None, None) => {}
+            (Some(mine), Some(its))
+                if mine.address + self.pages == its.address
+                    && mine.birth == its.birth
+                    && mine.session == its.session
+                    && self.pages + next.pages <= PAGES =>
+            {
+                mine.tags.extend_from_slice(&its.tags);
+            }
+            _ => return false,
+        }
+        self.pages += next.pages;
+        true
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEAD + 16 * PAGES as usize);
+        match &self.written {
+            Some(written) => {
+                out.extend_from_slice(&written.address.to_le_bytes()[..6]);
+                out.extend_from_slice(&written.birth.to_le_bytes()[..6]);
+                out.extend_from_slice(&written.session.0);
+                out.extend_from_slice(&0u16.to_le_bytes());
+                out.extend_from_slice(&(self.pages as u32).to_le_bytes());
+                out.extend_from_slice(written.tags.as_flattened());
+            }
+            None => {
+                out.extend_from_slice(&[0; 24]);
+                out.extend_from_slice(&PROMISED.to_le_bytes());
+                out.extend_from_slice(&(self.pages as u32).to_le_bytes());
+            }
+        }
+        out
+    }
+
+    /// Nothing if it is none.
+    pub(crate) fn decode(first: u64, bytes: &[u8]) -> Option<Self> {
+        let (head, tags) = bytes.split_at_checked(HEAD)?;
+        let pages = number48(&head[26..30]);
+        first.checked_add(pages)?;
+        let written = if head[24] & PROMISED as u8 != 0 {
+            None
+        } else {
+            let tags = tags.as_chunks::<16>().0.to_vec();
+            if tags.len() as u64 != pages {
+                return None;
+            }
+            let mut session = [0; 12];
+            session.copy_from_slice(&head[12..24]);
+            Some(Written {
+                address: number48(&head[..6]),
+                birth: number48(&head[6..12]),
+                session: SessionName(session),
+                tags,
+            })
+        };
+        (pages > 0).then_some(Self { first, pages, written })
+    }
+}

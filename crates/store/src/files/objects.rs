@@ -1,0 +1,93 @@
+//! Objects: their inodes, and who has them open.
+
+use crate::Store;
+use crate::attributes::{Attributes, Change, Kind, ObjectId, Time};
+use crate::error::{Damage, Damaged, Error};
+use crate::files::inode::Inode;
+use crate::tree::key::{Key, kind};
+
+/// Bits of a mode that are not the kind.
+pub(super) const PERMISSIONS: u32 = 0o7777;
+
+impl Store {
+    /// All that `stat` shows.
+    pub fn attributes(&mut self, object: ObjectId) -> Result<Attributes, Error> {
+        Ok(self.inode(object)?.attributes(object))
+    }
+
+    /// Changes what `chmod`, `chown`, `truncate` and `utimensat` change, all at once or not at all.
+    pub fn change(
+        &mut self,
+        object: ObjectId,
+        change: &Change,
+        now: Time,
+    ) -> Result<Attributes, Error> {
+        self.may_write()?;
+        let mut inode = self.inode(object)?;
+        if let Some(size) = change.size {
+            match inode.kind() {
+                Kind::File => inode = self.resize(object, inode, size, now)?,
+                Kind::Directory => return Err(Error::IsDirectory),
+                _ => return Err(Error::Invalid("only a file has a size that can be changed")),
+            }
+        }
+        if let Some(permissions) = change.permissions {
+            inode.mode = inode.mode & !PERMISSIONS | permissions & PERMISSIONS;
+        }
+        inode.user = change.user.unwrap_or(inode.user);
+        inode.group = change.group.unwrap_or(inode.group);
+        inode.read = change.read.unwrap_or(inode.read);
+        inode.changed = change.changed.unwrap_or(inode.changed);
+        inode.status_changed = change.status_changed.unwrap_or(now);
+        self.put_inode(object, &inode)?;
+        Ok(inode.attributes(object))
+    }
+
+    /// Somebody opens an object: it stays, even without a name, until the last one closes it.
+    pub fn open(&mut self, object: ObjectId) -> Result<(), Error> {
+        self.inode(object)?;
+        *self.opened.entry(object).or_insert(0) += 1;
+        Ok(())
+    }
+
+    /// Somebody closes an object.
+    pub fn close(&mut self, object: ObjectId) -> Result<(), Error> {
+        let Some(count) = self.opened.get_mut(&object) else { return Ok(()) };
+        *count -= 1;
+        if *count > 0 {
+            return Ok(());
+        }
+        self.opened.remove(&object);
+        let inode = self.inode(object)?;
+        if inode.links == 0 && !self.read_only {
+            self.destroy(object, &inode)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn inode(&mut self, object: ObjectId) -> Result<Inode, Error> {
+        let record = self.tree.get(Key::new(object.0, kind::INODE, 0))?.ok_or(Error::Stale)?;
+        Inode::decode(record).ok_or(Error::Damaged(Damage {
+            block: 0,
+            what: Damaged::Item { object: object.0, kind: kind::INODE },
+            path: None,
+        }))
+    }
+
+    pub(super) fn put_inode(&mut self, object: ObjectId, inode: &Inode) -> Result<(), Error> {
+        let record = inode.encode();
+        let key = Key::new(object.0, kind::INODE, 0);
+        let there = self.tree.edit(key, &mut |bytes| {
+            if bytes.len() == record.len() {
+                bytes.copy_from_slice(&record);
+            }
+        })?;
+        if there { Ok(()) } else { self.tree.put(key, &record) }
+    }
+
+    /// Marks a directory as changed.
+    pub(super) fn touch(&mut self, inode: &mut Inode, now: Time) {
+        inode.changed = now;
+        inode.status_changed = now;
+    }
+}

@@ -1,0 +1,121 @@
+//! Taking names away, and objects with their last one.
+
+use super::names::Named;
+use crate::Store;
+use crate::attributes::{Kind, ObjectId, Time};
+use crate::error::Error;
+use crate::files::inode::Inode;
+use crate::tree::key::{Key, kind};
+use alloc::vec::Vec;
+
+impl Store {
+    /// Takes a name away from what is not a directory.
+    pub fn unlink(&mut self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
+        self.may_write()?;
+        let found = self.find(parent, name)?.ok_or(Error::NotFound)?;
+        if found.kind == Kind::Directory {
+            return Err(Error::IsDirectory);
+        }
+        let mut above = self.directory(parent)?;
+        self.drop_named(parent, &found, now)?;
+        above.size = above.size.saturating_sub(1);
+        self.touch(&mut above, now);
+        self.put_inode(parent, &above)
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_directory(
+        &mut self,
+        parent: ObjectId,
+        name: &[u8],
+        now: Time,
+    ) -> Result<(), Error> {
+        self.may_write()?;
+        match name {
+            b"." => return Err(Error::Invalid("a directory cannot remove itself")),
+            b".." => return Err(Error::NotEmpty),
+            _ => {}
+        }
+        let found = self.find(parent, name)?.ok_or(Error::NotFound)?;
+        if found.kind != Kind::Directory {
+            return Err(Error::NotDirectory);
+        }
+        self.check_empty(ObjectId(found.object))?;
+        let mut above = self.directory(parent)?;
+        self.drop_named(parent, &found, now)?;
+        above.size = above.size.saturating_sub(1);
+        above.links = above.links.saturating_sub(1);
+        self.touch(&mut above, now);
+        self.put_inode(parent, &above)
+    }
+
+    pub(super) fn check_empty(&mut self, directory: ObjectId) -> Result<(), Error> {
+        let inode = self.directory(directory)?;
+        if inode.size == 0 { Ok(()) } else { Err(Error::NotEmpty) }
+    }
+
+    /// Takes a name away, and the object with it if it was the last and nobody has it open. The
+    /// directory's own inode is the caller's to change.
+    pub(super) fn drop_named(
+        &mut self,
+        parent: ObjectId,
+        named: &Named,
+        now: Time,
+    ) -> Result<(), Error> {
+        let object = ObjectId(named.object);
+        let mut inode = self.inode(object)?;
+        self.remove_name(parent, &named.name)?;
+        inode.links = if named.kind == Kind::Directory { 0 } else { inode.links.saturating_sub(1) };
+        inode.status_changed = now;
+        if inode.links > 0 {
+            return self.put_inode(object, &inode);
+        }
+        if self.opened.contains_key(&object) {
+            self.put_inode(object, &inode)?;
+            return self.tree.put(Key::new(0, kind::ORPHAN, object.0), &[1]);
+        }
+        self.destroy(object, &inode)
+    }
+
+    /// Removes an object that has no name: its contents, its records, itself.
+    pub(super) fn destroy(&mut self, object: ObjectId, inode: &Inode) -> Result<(), Error> {
+        let dirty = self.pages.drop_range(object.0, 0, u64::MAX);
+        self.space.release_promise(dirty);
+        if inode.blocks > 0 || inode.kind() == Kind::File {
+            self.punch(object, 0, u64::MAX)?;
+        }
+        // What is left is the inode, perhaps a content item and extended attributes.
+        let (from, to) = (Key::new(object.0, 0, 0), Key::new(object.0 + 1, 0, 0));
+        let mut rest: Vec<Key> = Vec::new();
+        self.tree.visit(from, to, &mut |key, _| {
+            rest.push(key);
+            true
+        })?;
+        for key in rest {
+            self.tree.remove(key)?;
+        }
+        self.tree.remove(Key::new(0, kind::ORPHAN, object.0))?;
+        self.objects = self.objects.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Removes what lost its last name while it was open, and was never closed: a crash, or a kill.
+    pub(crate) fn remove_orphans(&mut self) -> Result<(), Error> {
+        let (from, to) = (Key::new(0, kind::ORPHAN, 0), Key::new(0, kind::ORPHAN + 1, 0));
+        let mut orphans = Vec::new();
+        self.tree.visit(from, to, &mut |key, _| {
+            orphans.push(ObjectId(key.position));
+            true
+        })?;
+        for object in orphans {
+            match self.inode(object) {
+                Ok(inode) => self.destroy(object, &inode)?,
+                Err(Error::Stale) => {
+                    self.tree.remove(Key::new(0, kind::ORPHAN, object.0))?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Finding holes, and what is not one.
+
+use crate::Store;
+use crate::attributes::{Kind, ObjectId, Seek};
+use crate::error::Error;
+use crate::place::BLOCK;
+use crate::tree::key::{Key, kind};
+
+impl Store {
+    /// The next place, from `offset` on, where there is data or a hole.
+    ///
+    /// # Errors
+    /// [`Error::NoData`] beyond the end, and if no data follows.
+    pub fn seek(&mut self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error> {
+        let inode = self.inode(object)?;
+        if inode.kind() != Kind::File {
+            return Err(Error::Invalid("only a file has holes"));
+        }
+        if offset >= inode.size {
+            return Err(Error::NoData);
+        }
+        // Where a dirty page is, is known only once it is written.
+        self.flush_object(object)?;
+        let end = inode.size;
+        if self.tree.get(Key::new(object.0, kind::CONTENT, 0))?.is_some() {
+            let data_end = end.min(BLOCK as u64);
+            return match what {
+                Seek::Data if offset < data_end => Ok(offset),
+                Seek::Data => Err(Error::NoData),
+                Seek::Hole => Ok(offset.max(data_end)),
+            };
+        }
+        let mut at = offset;
+        while at < end {
+            let page = at / BLOCK as u64;
+            let (is_data, upto) = match self.extent_from(object, page)? {
+                Some(extent) if extent.first <= page => (extent.written.is_some(), extent.end()),
+                Some(extent) => (false, extent.first),
+                None => (false, u64::MAX / BLOCK as u64),
+            };
+            if is_data == (what == Seek::Data) {
+                return Ok(at);
+            }
+            at = upto * BLOCK as u64;
+        }
+        match what {
+            Seek::Data => Err(Error::NoData),
+            Seek::Hole => Ok(end),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The pages of files that are in memory: one cache for reading, writing and mapping.
+//!
+//! A page is *clean* (the medium has it), *dirty* (only memory has it), or *flying* (it is being
+//! written; changed meanwhile, it is dirty again as well). Clean pages go when room is needed;
+//! mapped ones stay. The cache does no I/O: it says what should be written.
+
+mod frames;
+
+use crate::place::BLOCK;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+pub use frames::{Frames, Heap};
+use hashbrown::HashMap;
+
+/// Whose page, and which.
+pub(crate) type PageKey = (u64, u64);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Clean,
+    Dirty,
+    Flying,
+    FlyingDirty,
+}
+
+struct Slot {
+    key: PageKey,
+    state: State,
+    used: bool,
+    /// Mappings that it is part of.
+    mapped: u32,
+    /// How many of these may write.
+    writable: u32,
+}
+
+/// The cache.
+pub(crate) struct Pages {
+    frames: Box<dyn Frames>,
+    index: HashMap<PageKey, u32>,
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    dirty: BTreeSet<PageKey>,
+    flying: usize,
+    hand: usize,
+}
+
+/// There is no frame that could be used: pages have to be written first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoFrame;
+
+impl Pages {
+    pub(crate) fn new(frames: Box<dyn Frames>) -> Self {
+        Self {
+            frames,
+            index: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            dirty: BTreeSet::new(),
+            flying: 0,
+            hand: 0,
+        }
+    }
+
+    /// How many wait to be written.
+    pub(crate) fn dirty(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// How many are being written.
+    pub(crate) fn flying(&self) -> usize {
+        self.flying
+    }
+
+    /// Whether writers should wait until some have been written: half of the frames are not clean.
+    pub(crate) fn crowded(&self) -> bool {
+        self.dirty.len() + self.flying >= (self.frames.count() / 2).max(1)
+    }
+
+    /// How many pages may be written to at a time, so that there are frames for them as long as it
+    /// is not crowded.
+    pub(crate) fn piece(&self) -> usize {
+        (self.frames.count() / 8).max(1)
+    }
+
+    pub(crate) fn has(&self, key: PageKey) -> bool {
+        self.index.contains_key(&key)
+    }
+
+    pub(crate) fn is_dirty(&self, key: PageKey) -> bool {
+        self.dirty.contains(&key)
+    }
+
+    /// Copies from a page; false if it is not here.
+    pub(crate) fn read(&mut self, key: PageKey, at: usize, into: &mut [u8]) -> bool {
+        let Some(&frame) = self.index.get(&key) else { return false };
+        if let Some(Some(slot)) = self.slots.get_mut(frame as usize) {
+            slot.used = true;
+        }
+        self.frames.read(frame as usize, at, into);
+        true
+    }
+
+    /// Keeps a page that the medium has too; not, if there is no frame for it.
+    pub(crate) fn add_clean(&mut self, key: PageKey, page: &[u8]) {
+        if self.index.contains_key(&key) {
+            return;
+        }
+        if let Ok(frame) = self.take_frame(key, State::Clean) {
+            self.frames.write(frame as usize, 0, page);
+        }
+    }
+
+    /// Writes to a page that is here or that `page` makes, and marks it dirty. Says whether it was
+    /// not before.
+    pub(crate) fn write(
+        &mut self,
+        key: PageKey,
+        at: usize,
+        from: &[u8],
+        page: Option<&[u8]>,
+    ) -> Result<bool, NoFrame> {
+        let frame = match self.index.get(&key) {
+            Some(&frame) => frame,
+            None => {
+                let frame = self.take_frame(key, State::Clean)?;
+                if let Some(page) = page {
+                    self.frames.write(frame as usize, 0, page);
+                }
+                frame
+            }
+        };
+        self.frames.write(frame as usize, at, from);
+        let Some(Some(slot)) = self.slots.get_mut(frame as usize) else { return Ok(false) };
+        slot.used = true;
+        slot.state = match slot.state {
+            State::Clean | State::Dirty => State::Dirty,
+            State::Flying | State::FlyingDirty => State::FlyingDirty,
+        };
+        Ok(self.dirty.insert(key))
+    }
+
+    /// Dirty pages that are not flying, in order, from `from` on and then from the first; at most
+    /// `most`.
+    pub(crate) fn some_dirty(&self, from: PageKey, most: usize) -> Vec<PageKey> {
+        let around = self.dirty.range(from..).chain(self.dirty.range(..from));
+        around.filter(|&&key| !self.is_flying(key)).take(most).copied().collect()
+    }
+
+    /// Copies a dirty page out to be written: it flies.
+    pub(crate) fn launch(&mut self, key: PageKey, into: &mut [u8]) -> bool {
+        let Some(&frame) = self.index.get(&key) else { return false };
+        let Some(Some(slot)) = self.slots.get_mut(frame as usize) else { return false };
+        if slot.state != State::Dirty {
+            return false;
+        }
+        slot.state = State::Flying;
+        self.flying += 1;
+        self.dirty.remove(&key);
+        self.frames.read(frame as usize, 0, into);
+        true
+    }
+
+    /// A flying page was written. Says whether it still counts: it may have been dropped meanwhile.
+    pub(crate) fn land(&mut self, key: PageKey) -> bool {
+        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
+        let Some(Some(slot)) = slot else { return false };
+        match slot.state {
+            State::Flying => slot.state = State::Clean,
+            State::FlyingDirty => slot.state = State::Dirty,
+            State::Clean | State::Dirty => return false,
+        }
+        self.flying -= 1;
+        true
+    }
+
+    /// A dirty page needs no writing, as what is in it lies elsewhere now.
+    pub(crate) fn settle(&mut self, key: PageKey) {
+        if let Some(Some(slot)) = self.index.get(&key).and_then(|&f| self.slots.get_mut(f as usize))
+            && slot.state == State::Dirty
+        {
+            slot.state = State::Clean;
+            self.dirty.remove(&key);
+        }
+    }
+
+    /// Whether a page is being written.
+    pub(crate) fn is_flying(&self, key: PageKey) -> bool {
+        let slot = self.index.get(&key).and_then(|&frame| self.slots.get(frame as usize));
+        matches!(slot, Some(Some(Slot { state: State::Flying | State::FlyingDirty, .. })))
+    }
+
+    /// Drops the pages `from..to` of an object; gives how many of them were dirty.
+    pub(crate) fn drop_range(&mut self, object: u64, from: u64, to: u64) -> u64 {
+        let mut dirty = 0;
+        if to - from < self.index.len() as u64 {
+            for page in from..to {
+                dirty += u64::from(self.drop_page((object, page)));
+            }
+            return dirty;
+        }
+        let keys: Vec<PageKey> = self
+            .index
+            .keys()
+            .filter(|key| key.0 == object && (from..to).contains(&key.1))
+            .copied()
+            .collect();
+        for key in keys {
+            dirty += u64::from(self.drop_page(key));
+        }
+        dirty
+    }
+
+    fn drop_page(&mut self, key: PageKey) -> bool {
+        let Some(frame) = self.index.remove(&key) else { return false };
+        if let Some(slot) = self.slots.get_mut(frame as usize).and_then(Option::take)
+            && matches!(slot.state, State::Flying | State::FlyingDirty)
+        {
+            self.flying -= 1;
+        }
+        self.free.push(frame);
+        self.dirty.remove(&key)
+    }
+
+    /// A frame for a page, zeros in it.
+    fn take_frame(&mut self, key: PageKey, state: State) -> Result<u32, NoFrame> {
+        let frame = self.find_frame().ok_or(NoFrame)?;
+        self.slots[frame as usize] =
+            Some(Slot { key, state, used: true, mapped: 0, writable: 0 });
+        self.index.insert(key, frame);
+        self.frames.write(frame as usize, 0, &[0; BLOCK]);
+        Ok(frame)
+    }
+
+    fn find_frame(&mut self) -> Option<u32> {
+        if let Some(frame) = self.free.pop() {
+            return Some(frame);
+        }
+        if self.slots.len() < self.frames.count() {
+            self.slots.push(None);
+            return Some(self.slots.len() as u32 - 1);
+        }
+        // Twice round: the first time may only find them used.
+        for _ in 0..2 * self.slots.len() {
+            self.hand = (self.hand + 1) % self.slots.len();
+            let Some(Some(slot)) = self.slots.get_mut(self.hand) else { continue };
+            let used = core::mem::take(&mut slot.used);
+            if !used && slot.state == State::Clean && slot.mapped == 0 {
+                let key = slot.key;
+                self.slots[self.hand] = None;
+                self.index.remove(&key);
+                return Some(self.hand as u32);
+            }
+        }
+        None
+    }
+}
+
+/// Mappings.
+impl Pages {
+    /// Keeps a page where it is, because somebody maps its frame; gives the frame. It must be here.
+    pub(crate) fn map(&mut self, key: PageKey, writable: bool) -> Option<usize> {
+        let frame = *self.index.get(&key)? as usize;
+        let slot = self.slots.get_mut(frame)?.as_mut()?;
+        slot.mapped += 1;
+        slot.writable += u32::from(writable);
+        Some(frame)
+    }
+
+    /// A mapping ended.
+    pub(crate) fn unmap(&mut self, key: PageKey, writable: bool) {
+        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
+        if let Some(Some(slot)) = slot {
+            slot.mapped = slot.mapped.saturating_sub(1);
+            slot.writable = slot.writable.saturating_sub(u32::from(writable));
+        }
+    }
+
+    /// Clean pages that somebody may be writing to without our seeing it.
+    pub(crate) fn writable(&self) -> Vec<PageKey> {
+        let slots = self.slots.iter().flatten();
+        slots.filter(|slot| slot.writable > 0 && slot.state == State::Clean).map(|slot| slot.key).collect()
+    }
+}

@@ -1,0 +1,341 @@
+//! Which blocks are free.
+//!
+//! The records are items of the tree, one for each [`Region`]. Blocks are taken on record at once,
+//! but given back only when the transaction commits: until then they are in `waiting`, and after
+//! that they are pinned until the commit is safe. So no block that the last safe commit needs is
+//! ever written to, and no address is written twice by one commit.
+//!
+//! Room is *promised* before it is needed: a write to a file that is accepted finds its blocks later.
+
+mod pins;
+mod region;
+
+use crate::error::Error;
+use crate::medium::{Medium, Trouble};
+use crate::place::{BLOCK, FIRST, NODE_BLOCKS};
+use crate::tree::Tree;
+use crate::tree::key::{Key, kind};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pins::Pins;
+use region::BLOCKS;
+pub(crate) use region::Region;
+
+/// One region in so many is for nodes, as long as there is a choice: data then lies in a row.
+const NODE_REGIONS: u64 = 8;
+/// A run of data is looked for that has at least so many blocks, before shorter ones will do.
+const GOOD_RUN: u64 = 64;
+
+/// What is known about a region without looking at its record.
+#[derive(Clone, Copy)]
+struct Hint {
+    /// No run in it is longer than this.
+    longest: u16,
+}
+
+/// What blocks are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Nodes,
+    Data,
+}
+
+/// The records of free space, and what is to be done to them.
+pub(crate) struct Space {
+    medium: Arc<dyn Medium>,
+    hints: Vec<Hint>,
+    /// Where to look next, for nodes and for data.
+    hands: [u64; 2],
+    pins: Pins,
+    /// Runs that this transaction has freed and not recorded.
+    waiting: Vec<(u64, u64)>,
+    waiting_blocks: u64,
+    /// Blocks in use, on record.
+    used: u64,
+    /// No block at or beyond it was ever used.
+    end: u64,
+    /// Blocks that the medium has room for.
+    size: u64,
+    /// Blocks that were promised to writes and to `fallocate`.
+    promised: u64,
+}
+
+impl Space {
+    pub(crate) fn new(medium: Arc<dyn Medium>, used: u64, end: u64, promised: u64) -> Self {
+        let size = medium.size() / BLOCK as u64;
+        Self {
+            medium,
+            hints: Vec::new(),
+            hands: [FIRST; 2],
+            pins: Pins::default(),
+            waiting: Vec::new(),
+            waiting_blocks: 0,
+            used,
+            end,
+            size,
+            promised,
+        }
+    }
+
+    /// Records the header as used, in a new store.
+    pub(crate) fn begin(&mut self, tree: &mut Tree) -> Result<(), Error> {
+        let mut region = Region::EMPTY;
+        region.set(0, FIRST);
+        put(tree, 0, &region)?;
+        self.used = FIRST;
+        self.end = FIRST;
+        Ok(())
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Blocks that there are, and that there could be.
+    pub(crate) fn total(&self) -> u64 {
+        (self.medium.limit() / BLOCK as u64).max(self.size)
+    }
+
+    /// Blocks that may still be promised.
+    pub(crate) fn free(&self) -> u64 {
+        let total = self.total();
+        total.saturating_sub(self.taken() + reserve(total))
+    }
+
+    /// How many fresh nodes the reserve is enough for: more, and a commit might not find its blocks.
+    pub(crate) fn affordable_nodes(&self) -> usize {
+        (reserve(self.total()) / (2 * NODE_BLOCKS)) as usize
+    }
+
+    fn taken(&self) -> u64 {
+        self.used + self.pins.count() + self.promised
+    }
+
+    /// Promises blocks to somebody who will write them: they will be there. Makes the medium
+    /// larger if it has to be.
+    pub(crate) fn promise(&mut self, blocks: u64) -> Result<(), Error> {
+        let needed = self.taken() + blocks;
+        if needed + reserve(self.size) > self.size {
+            let total = self.total();
+            if needed + reserve(total) > total {
+                return Err(Error::Full);
+            }
+            self.grow(needed + reserve(total) - self.size)?;
+        }
+        self.promised += blocks;
+        Ok(())
+    }
+
+    /// Takes a promise back, because it was kept or is not needed.
+    pub(crate) fn release_promise(&mut self, blocks: u64) {
+        self.promised = self.promised.saturating_sub(blocks);
+    }
+
+    /// What was promised turned out to be another number.
+    pub(crate) fn correct_promise(&mut self, promised: u64, needed: u64) {
+        self.promised = (self.promised + needed).saturating_sub(promised);
+    }
+
+    /// Takes a run of free blocks, at most `most`, at least `least`, and puts it on record.
+    pub(crate) fn allocate(
+        &mut self,
+        tree: &mut Tree,
+        purpose: Purpose,
+        least: u64,
+        most: u64,
+    ) -> Result<(u64, u64), Error> {
+        let good = most.min(GOOD_RUN).max(least);
+        if let Some(run) = self.look(tree, purpose, good, most, true)? {
+            return Ok(run);
+        }
+        let free = self.size.saturating_sub(self.used + self.pins.count());
+        if free > self.size / 8
+            && let Some(run) = self.look(tree, purpose, least, most, false)?
+        {
+            return Ok(run);
+        }
+        if self.grow(most).is_ok()
+            && let Some(run) = self.look(tree, purpose, good, most, false)?
+        {
+            return Ok(run);
+        }
+        self.look(tree, purpose, least, most, false)?.ok_or(Error::Full)
+    }
+
+    /// Gives a run back; it can be used after the next commit.
+    pub(crate) fn give_back(&mut self, start: u64, blocks: u64) {
+        self.waiting_blocks += blocks;
+        match self.waiting.last_mut() {
+            Some(last) if last.0 + last.1 == start => last.1 += blocks,
+            _ => self.waiting.push((start, blocks)),
+        }
+    }
+
+    /// Records what was given back, and gives every fresh node its place. Afterwards the tree can be
+    /// written.
+    pub(crate) fn settle(&mut self, tree: &mut Tree) -> Result<(), Error> {
+        loop {
+            for address in tree.take_left() {
+                self.give_back(address, NODE_BLOCKS);
+            }
+            let mut waiting = core::mem::take(&mut self.waiting);
+            self.waiting_blocks = 0;
+            waiting.sort_unstable();
+            let settled = waiting.is_empty();
+            for (start, blocks) in waiting {
+                self.record_free(tree, start, blocks)?;
+            }
+            let unplaced = tree.unplaced() as u64;
+            if settled && unplaced == 0 {
+                return Ok(());
+            }
+            if unplaced > 0 {
+                let most = unplaced * NODE_BLOCKS;
+                let (start, blocks) = self.allocate(tree, Purpose::Nodes, NODE_BLOCKS, most)?;
+                tree.place(start, blocks);
+            }
+        }
+    }
+
+    /// The transaction ends.
+    pub(crate) fn fly(&mut self) {
+        self.pins.fly();
+    }
+
+    /// It is safe; `held` says whether somebody reads an older commit.
+    pub(crate) fn landed(&mut self, held: bool) {
+        let released = self.pins.landed(held);
+        for region in released.regions() {
+            if let Some(hint) = self.hints.get_mut(region as usize) {
+                hint.longest = BLOCKS as u16;
+            }
+        }
+    }
+
+    /// Looks for a run from where the last one was found, once around.
+    fn look(
+        &mut self,
+        tree: &mut Tree,
+        purpose: Purpose,
+        least: u64,
+        most: u64,
+        choosy: bool,
+    ) -> Result<Option<(u64, u64)>, Error> {
+        let regions = self.size.div_ceil(BLOCKS);
+        self.hints.resize(regions as usize, Hint { longest: BLOCKS as u16 });
+        let hand = self.hands[purpose as usize];
+        let first = hand / BLOCKS;
+        // The first region is looked at twice: from the hand on, and at the end from its beginning.
+        for step in 0..=regions {
+            let number = (first + step) % regions.max(1);
+            let mine = (number % NODE_REGIONS == 0) == (purpose == Purpose::Nodes);
+            let longest = self.hints.get(number as usize).map_or(0, |hint| hint.longest);
+            if (choosy && !mine) || u64::from(longest) < least {
+                continue;
+            }
+            let from = if step == 0 { hand % BLOCKS } else { 0 };
+            if let Some(run) = self.take(tree, purpose, number, from, least, most)? {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a run from one region.
+    fn take(
+        &mut self,
+        tree: &mut Tree,
+        purpose: Purpose,
+        number: u64,
+        from: u64,
+        least: u64,
+        most: u64,
+    ) -> Result<Option<(u64, u64)>, Error> {
+        // A region whose record cannot be read has nothing to give; the rest still has.
+        let Some(mut region) = read(tree, number)? else {
+            self.hint(number, 0);
+            return Ok(None);
+        };
+        let mut busy = region.clone();
+        self.pins.mark(number, &mut busy);
+        let to = BLOCKS.min(self.size.saturating_sub(number * BLOCKS));
+        let Some((start, blocks)) = busy.find(from, to, least, most) else {
+            if from == 0 && to == BLOCKS {
+                self.hint(number, least as u16 - 1);
+            }
+            return Ok(None);
+        };
+        let blocks = if purpose == Purpose::Nodes { blocks / NODE_BLOCKS * NODE_BLOCKS } else { blocks };
+        region.set(start, blocks);
+        put(tree, number, &region)?;
+        let address = number * BLOCKS + start;
+        self.used += blocks;
+        self.end = self.end.max(address + blocks);
+        self.hands[purpose as usize] = address + blocks;
+        Ok(Some((address, blocks)))
+    }
+
+    fn hint(&mut self, number: u64, longest: u16) {
+        if let Some(hint) = self.hints.get_mut(number as usize) {
+            hint.longest = hint.longest.min(longest);
+        }
+    }
+
+    fn record_free(&mut self, tree: &mut Tree, start: u64, blocks: u64) -> Result<(), Error> {
+        let (mut at, end) = (start, start + blocks);
+        while at < end {
+            let number = at / BLOCKS;
+            let upto = end.min((number + 1) * BLOCKS);
+            // Blocks of a region whose record is damaged stay lost.
+            if let Some(mut region) = read(tree, number)? {
+                let were = region.clear(at % BLOCKS, upto - at);
+                put(tree, number, &region)?;
+                self.used = self.used.saturating_sub(were);
+                self.pins.pin(at, upto - at);
+            }
+            at = upto;
+        }
+        Ok(())
+    }
+
+    /// Makes the medium larger by at least that many blocks.
+    fn grow(&mut self, blocks: u64) -> Result<(), Error> {
+        // In steps of an eighth, so that growing is rare; but not so large that a full disk is met
+        // long before it has to be.
+        let step = blocks.max((self.size / 8).clamp(256, 16384));
+        for step in [step, blocks] {
+            match self.medium.grow((self.size + step) * BLOCK as u64) {
+                Ok(()) => {
+                    self.size += step;
+                    return Ok(());
+                }
+                Err(Trouble::Full) => {}
+                Err(trouble) => return Err(Error::Medium(trouble)),
+            }
+        }
+        Err(Error::Full)
+    }
+}
+
+/// Blocks that only commits may use, so that there is always room to remove something.
+fn reserve(total: u64) -> u64 {
+    (total / 32).clamp(256, 65_536).min(total / 4)
+}
+
+/// A region's record, as far as it can be read.
+fn read(tree: &mut Tree, number: u64) -> Result<Option<Region>, Error> {
+    match tree.get(Key::new(0, kind::SPACE, number)) {
+        Ok(record) => Ok(Region::decode(record)),
+        Err(Error::Damaged(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn put(tree: &mut Tree, number: u64, region: &Region) -> Result<(), Error> {
+    let mut bytes = [0; region::BYTES];
+    tree.put(Key::new(0, kind::SPACE, number), region.encode(&mut bytes))
+}
