@@ -97,6 +97,9 @@ pub enum Error {
     /// Made with features of a later version.
     #[error("the store uses features that this program does not know ({0:#x})")]
     Features(u64),
+    /// There was a superblock, and both slots were changed or cut short.
+    #[error("the store's first two blocks are damaged")]
+    SuperblockDamaged,
     /// No slot opens with that.
     #[error("none of the store's keys opens with that")]
     WrongKey,
@@ -114,6 +117,38 @@ pub enum Error {
     /// Every slot is taken.
     #[error("all {0} places for keys are taken")]
     KeysFull(usize),
+    /// No slot of that number is taken.
+    #[error("no key has the number {0}; list the keys to see which there are")]
+    NoSuchKey(usize),
+    /// Without it nobody could open the store again.
+    #[error("this is the store's last key: add another one before it is removed")]
+    LastKey,
+    /// Not enough memory to make a key of a passphrase.
+    #[error(
+        "turning the passphrase into a key takes {kibibytes} KiB of memory, and they are not there"
+    )]
+    NoMemory {
+        /// How much it takes.
+        kibibytes: u32,
+    },
+    /// A recovery key with a wrong letter.
+    #[error(
+        "letter {position} of the recovery key cannot be {found:?}: only A to Z and 2 to 7 occur"
+    )]
+    RecoveryLetter {
+        /// Which letter it is, from 1; dashes and spaces are not counted.
+        position: usize,
+        /// What stands there.
+        found: char,
+    },
+    /// A recovery key whose last letter carries bits that no key has.
+    #[error(
+        "the recovery key's last letter cannot be {0:?}: only A and Q end one; was it mistyped?"
+    )]
+    RecoveryEnd(char),
+    /// A recovery key with letters missing or too many.
+    #[error("a recovery key has 52 letters, and this one has {0}")]
+    RecoveryLength(usize),
     /// The seal was changed, or cut short.
     #[error("the seal is damaged in both slots")]
     SealDamaged,
@@ -239,6 +274,7 @@ impl Error {
             Self::Locked => 11,
             Self::Deadlock => 35,
             Self::Full | Self::KeysFull(_) | Self::Medium(Trouble::Full) => 28,
+            Self::NoMemory { .. } => 12,
             Self::ReadOnly | Self::Medium(Trouble::ReadOnly) => 30,
             _ => 5,
         }

@@ -10,14 +10,21 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 mod attributes;
 mod error;
+pub mod keys;
 pub mod medium;
+pub mod seal;
+mod sealed_root;
+pub mod superblock;
+#[cfg(test)]
+mod trial;
 
 pub use attributes::{
     Allocate, Attributes, Change, Entry, Kind, Make, ObjectId, Room, Seek, Taken, Time,
 };
 pub use error::{Damage, Damaged, Error, Identity};
+pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};
