@@ -37,9 +37,12 @@ pub enum Error {
     /// An argument that makes no sense here.
     #[error("{0}")]
     Invalid(&'static str),
-    /// A file without what was asked for: an attribute, data after a hole.
-    #[error("there is none")]
+    /// There is no such attribute.
+    #[error("there is no such attribute")]
     NoData,
+    /// Beyond the end, or in the hole before it.
+    #[error("nothing follows there")]
+    NothingThere,
     /// Not for this kind of file.
     #[error("that cannot be done with this kind of file")]
     NotPermitted,
@@ -233,6 +236,17 @@ pub enum Damaged {
     },
 }
 
+impl Damage {
+    /// The object that it is about.
+    pub fn object(&self) -> u64 {
+        match self.what {
+            Damaged::Node { object, .. }
+            | Damaged::Page { object, .. }
+            | Damaged::Item { object, .. } => object,
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
@@ -268,6 +282,7 @@ impl Error {
             Self::FileTooLarge => 27,
             Self::InvalidName | Self::Invalid(_) => 22,
             Self::NoData => 61,
+            Self::NothingThere => 6,
             Self::NotPermitted => 1,
             Self::ValueTooLarge { .. } => 7,
             Self::Stale => 116,

@@ -14,17 +14,35 @@ extern crate alloc;
 extern crate std;
 
 mod attributes;
+mod cipher;
+mod committing;
 mod error;
+mod files;
 pub mod keys;
 pub mod medium;
+mod opening;
+mod pages;
+mod place;
+mod root;
 pub mod seal;
 mod sealed_root;
+mod space;
+mod store;
 pub mod superblock;
+mod tree;
 #[cfg(test)]
 mod trial;
+mod whole;
 
 pub use attributes::{
     Allocate, Attributes, Change, Entry, Kind, Make, ObjectId, Room, Seek, Taken, Time,
 };
+pub use committing::Landing;
 pub use error::{Damage, Damaged, Error, Identity};
+pub use files::SetExtra;
+pub use files::flushing::Job;
+pub use files::reading::{Fetch, Reading};
+pub use opening::{Closed, Media, Memory};
+pub use pages::{Frames, Heap};
 pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};
+pub use store::Store;

@@ -4,10 +4,9 @@ use crate::attributes::Time;
 use crate::cipher::{Forged, Session, Sessions};
 use crate::error::Identity;
 use crate::place::{self, NOWHERE, Pointer, SessionName, number48};
+use crate::sealed_root::{ROOT_BYTES, SealedRoot};
 
-/// Bytes of a root, and of the same encrypted.
-const PLAIN: usize = 192;
-pub(crate) const SEALED: usize = 8 + 12 + 16 + PLAIN;
+const PLAIN: usize = ROOT_BYTES;
 /// The version of the format.
 pub(crate) const VERSION: u32 = 1;
 
@@ -52,34 +51,24 @@ impl Frame {
 
 impl Root {
     /// Encrypts it in `session`, for the seal and the superblock.
-    pub(crate) fn seal(&self, frame: Frame, session: &Session) -> [u8; SEALED] {
-        let mut out = [0; SEALED];
-        let mut plain = self.encode();
-        let tag = session.seal(self.commit, NOWHERE, &frame.associated(), &mut plain);
-        out[..8].copy_from_slice(&self.commit.to_le_bytes());
-        out[8..20].copy_from_slice(&session.name.0);
-        out[20..36].copy_from_slice(&tag);
-        out[36..].copy_from_slice(&plain);
-        out
+    pub(crate) fn seal(&self, frame: Frame, session: &Session) -> SealedRoot {
+        let mut bytes = self.encode();
+        let tag = session.seal(self.commit, NOWHERE, &frame.associated(), &mut bytes);
+        SealedRoot::new(self.commit, session.name.0, tag, bytes)
     }
 
     /// Decrypts one.
     pub(crate) fn open(
-        sealed: &[u8; SEALED],
+        sealed: &SealedRoot,
         frame: Frame,
         sessions: &mut Sessions,
     ) -> Result<Self, Forged> {
-        let commit = number(&sealed[..8]);
-        let mut session = [0; 12];
-        session.copy_from_slice(&sealed[8..20]);
-        let mut tag = [0; 16];
-        tag.copy_from_slice(&sealed[20..36]);
-        let mut plain = [0; PLAIN];
-        plain.copy_from_slice(&sealed[36..]);
-        let cipher = sessions.cipher(SessionName(session)).ok_or(Forged)?;
-        cipher.open(&place::nonce(commit, NOWHERE), &frame.associated(), &mut plain, &tag)?;
-        let root = Self::decode(&plain);
-        if root.commit == commit { Ok(root) } else { Err(Forged) }
+        let mut bytes = *sealed.ciphertext();
+        let cipher = sessions.cipher(SessionName(sealed.session())).ok_or(Forged)?;
+        let nonce = place::nonce(sealed.commit(), NOWHERE);
+        cipher.open(&nonce, &frame.associated(), &mut bytes, &sealed.tag())?;
+        let root = Self::decode(&bytes);
+        if root.commit == sealed.commit() { Ok(root) } else { Err(Forged) }
     }
 
     fn encode(&self) -> [u8; PLAIN] {
@@ -87,8 +76,7 @@ impl Root {
         out[..8].copy_from_slice(&self.commit.to_le_bytes());
         out[8..48].copy_from_slice(&self.tree.encode());
         out[48] = self.level;
-        let numbers =
-            [self.next_object, self.used, self.objects, self.promised, self.end];
+        let numbers = [self.next_object, self.used, self.objects, self.promised, self.end];
         for (at, number) in numbers.iter().enumerate() {
             out[56 + 8 * at..64 + 8 * at].copy_from_slice(&number.to_le_bytes());
         }

@@ -31,7 +31,6 @@ impl Store {
         let end = end.ok_or(Error::FileTooLarge)?;
         self.make_frames()?;
         self.give_pages(object)?;
-        self.flush_object(object)?;
         if matches!(how, Allocate::Punch | Allocate::Zero | Allocate::ZeroKeepSize) {
             self.clear(object, offset, end.min(inode.size.max(offset)))?;
             if how == Allocate::Punch {
@@ -45,10 +44,7 @@ impl Store {
         if matches!(how, Allocate::Grow | Allocate::Zero) {
             inode.size = inode.size.max(end);
         }
-        if matches!(how, Allocate::Punch | Allocate::Zero | Allocate::ZeroKeepSize) {
-            inode.changed = now;
-        }
-        inode.status_changed = now;
+        self.touch(&mut inode, now);
         self.put_inode(object, &inode)
     }
 
@@ -73,7 +69,13 @@ impl Store {
     }
 
     /// Gives back what was promised in whole pages of a range that reaches beyond the file's end.
-    fn make_hole(&mut self, object: ObjectId, first: u64, end: u64, size: u64) -> Result<(), Error> {
+    fn make_hole(
+        &mut self,
+        object: ObjectId,
+        first: u64,
+        end: u64,
+        size: u64,
+    ) -> Result<(), Error> {
         let last = if end >= size { end.div_ceil(BLOCK as u64) } else { end / BLOCK as u64 };
         let first = first.max(size.div_ceil(BLOCK as u64));
         if first < last { self.drop_pages(object, first, last) } else { Ok(()) }

@@ -12,7 +12,11 @@ const STEP: usize = 256;
 
 impl Store {
     /// The record that a page is in.
-    pub(super) fn extent_at(&mut self, object: ObjectId, page: u64) -> Result<Option<Extent>, Error> {
+    pub(super) fn extent_at(
+        &mut self,
+        object: ObjectId,
+        page: u64,
+    ) -> Result<Option<Extent>, Error> {
         let key = Key::new(object.0, kind::EXTENT, page);
         let Some((key, record)) = self.tree.at_or_before(key)? else { return Ok(None) };
         let extent = decode(object, key, record)?;
@@ -20,7 +24,11 @@ impl Store {
     }
 
     /// The record that a page is in, or the first one after it.
-    pub(super) fn extent_from(&mut self, object: ObjectId, page: u64) -> Result<Option<Extent>, Error> {
+    pub(super) fn extent_from(
+        &mut self,
+        object: ObjectId,
+        page: u64,
+    ) -> Result<Option<Extent>, Error> {
         if let Some(extent) = self.extent_at(object, page)? {
             return Ok(Some(extent));
         }

@@ -26,6 +26,7 @@ pub struct Job {
     medium: Arc<dyn Medium>,
     session: Session,
     birth: u64,
+    number: u64,
     runs: Vec<Run>,
 }
 
@@ -44,7 +45,12 @@ impl Job {
         for run in &mut self.runs {
             for (index, page) in (0..).zip(run.bytes.chunks_exact_mut(BLOCK)) {
                 let associated = of_page(run.object, run.first + index);
-                run.tags.push(self.session.seal(self.birth, run.address + index, &associated, page));
+                run.tags.push(self.session.seal(
+                    self.birth,
+                    run.address + index,
+                    &associated,
+                    page,
+                ));
             }
             self.medium.write(place::bytes(run.address), &run.bytes)?;
         }
@@ -66,16 +72,39 @@ impl Store {
     /// Dirty pages that are to be written; nothing if there are none.
     pub fn take_job(&mut self) -> Result<Option<Job>, Error> {
         self.may_write()?;
-        let Some(session) = self.session.clone() else { return Err(Error::ReadOnly) };
-        let mut job =
-            Job { medium: self.medium.clone(), session, birth: self.commit + 1, runs: Vec::new() };
         let keys = self.pages.some_dirty(self.flush_hand, JOB);
         let Some(&last) = keys.last() else { return Ok(None) };
         self.flush_hand = (last.0, last.1 + 1);
+        self.job_of(&keys).map(Some)
+    }
+
+    /// Writes the dirty pages of one file.
+    pub(super) fn flush_object(&mut self, object: ObjectId) -> Result<(), Error> {
+        loop {
+            let keys = self.pages.dirty_of(object.0, JOB);
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut job = self.job_of(&keys)?;
+            let done = job.run();
+            self.finish_job(job, done)?;
+        }
+    }
+
+    fn job_of(&mut self, keys: &[PageKey]) -> Result<Job, Error> {
+        let Some(session) = self.session.clone() else { return Err(Error::ReadOnly) };
+        self.jobs += 1;
+        let mut job = Job {
+            medium: self.medium.clone(),
+            session,
+            birth: self.commit + 1,
+            number: self.jobs,
+            runs: Vec::new(),
+        };
         for keys in keys.chunk_by(|one, next| one.0 == next.0 && one.1 + 1 == next.1) {
             let done = match self.keep_small(keys) {
                 Ok(true) => Ok(()),
-                Ok(false) => self.launch(keys, &mut job.runs),
+                Ok(false) => self.launch(keys, &mut job),
                 Err(error) => Err(error),
             };
             match done {
@@ -86,7 +115,7 @@ impl Store {
                 Err(_) => break,
             }
         }
-        Ok(Some(job))
+        Ok(job)
     }
 
     /// Takes a job back: from now on the pages are where it wrote them.
@@ -96,8 +125,9 @@ impl Store {
         }
         for run in job.runs {
             let pages = run.tags.len() as u64;
-            let landed: Vec<bool> =
-                (0..pages).map(|index| self.pages.land((run.object, run.first + index))).collect();
+            let landed: Vec<bool> = (0..pages)
+                .map(|i| self.pages.land((run.object, run.first + i), job.number))
+                .collect();
             let whole = Extent {
                 first: run.first,
                 pages,
@@ -155,7 +185,7 @@ impl Store {
     }
 
     /// Gives pages their blocks and copies them out.
-    fn launch(&mut self, keys: &[PageKey], runs: &mut Vec<Run>) -> Result<(), Error> {
+    fn launch(&mut self, keys: &[PageKey], job: &mut Job) -> Result<(), Error> {
         let mut rest = keys;
         while let Some(&(object, first)) = rest.first() {
             let (address, blocks) =
@@ -165,9 +195,15 @@ impl Store {
             rest = later;
             let mut bytes = vec![0; now.len() * BLOCK];
             for (&key, page) in now.iter().zip(bytes.chunks_exact_mut(BLOCK)) {
-                self.pages.launch(key, page);
+                self.pages.launch(key, job.number, page);
             }
-            runs.push(Run { object, first, address, bytes, tags: Vec::with_capacity(now.len()) });
+            job.runs.push(Run {
+                object,
+                first,
+                address,
+                bytes,
+                tags: Vec::with_capacity(now.len()),
+            });
         }
         Ok(())
     }

@@ -75,10 +75,7 @@ impl Inode {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
         let long = |at: usize| u64::from(short(at)) | u64::from(short(at + 4)) << 32;
-        let time = |at: usize| Time {
-            seconds: long(at).cast_signed(),
-            nanoseconds: short(at + 8),
-        };
+        let time = |at: usize| Time { seconds: long(at).cast_signed(), nanoseconds: short(at + 8) };
         Kind::of_mode(short(0))?;
         Some(Self {
             mode: short(0),

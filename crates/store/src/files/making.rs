@@ -117,6 +117,9 @@ impl Store {
     ) -> Result<Attributes, Error> {
         self.may_write()?;
         names::check(name)?;
+        if self.find(parent, name)?.is_some() {
+            return Err(Error::Exists);
+        }
         let mut inode = self.inode(object)?;
         if inode.kind() == Kind::Directory {
             return Err(Error::NotPermitted);
@@ -126,9 +129,6 @@ impl Store {
         }
         if inode.links == 0 {
             return Err(Error::NotFound);
-        }
-        if self.find(parent, name)?.is_some() {
-            return Err(Error::Exists);
         }
         let mut above = self.directory(parent)?;
         if above.links == 0 {

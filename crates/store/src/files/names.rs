@@ -55,7 +55,11 @@ pub(super) fn check(name: &[u8]) -> Result<(), Error> {
     if name.len() > LONGEST {
         return Err(Error::NameTooLong);
     }
-    let bad = name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') || name.contains(&0);
+    let bad = name.is_empty()
+        || name == b"."
+        || name == b".."
+        || name.contains(&b'/')
+        || name.contains(&0);
     if bad { Err(Error::InvalidName) } else { Ok(()) }
 }
 
@@ -147,10 +151,10 @@ impl Store {
     }
 
     pub(super) fn find(&mut self, parent: ObjectId, name: &[u8]) -> Result<Option<Named>, Error> {
+        self.directory(parent)?;
         if name.len() > LONGEST {
             return Err(Error::NameTooLong);
         }
-        self.directory(parent)?;
         let key = Key::new(parent.0, kind::ENTRY, self.position(name));
         let names = self.tree.get(key)?.map(decode).unwrap_or_default();
         Ok(names.into_iter().find(|named| named.name == name))

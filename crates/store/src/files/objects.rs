@@ -23,6 +23,9 @@ impl Store {
         now: Time,
     ) -> Result<Attributes, Error> {
         self.may_write()?;
+        if change.size.is_some() {
+            self.make_frames()?;
+        }
         let mut inode = self.inode(object)?;
         if let Some(size) = change.size {
             match inode.kind() {

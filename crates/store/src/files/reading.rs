@@ -161,14 +161,19 @@ impl Store {
         let mut right = true;
         for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.chunks_exact(BLOCK)) {
             // What is in memory by now may be newer.
-            right &= !self.pages.is_dirty((object.0, page)) && !self.pages.is_flying((object.0, page));
+            right &=
+                !self.pages.is_dirty((object.0, page)) && !self.pages.is_flying((object.0, page));
             self.pages.add_clean((object.0, page), bytes);
         }
         Ok(right)
     }
 
     /// Brings a page into the cache, if it is on the medium. Says whether it is in the cache.
-    pub(super) fn load_page(&mut self, object: ObjectId, page: u64) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn load_page(
+        &mut self,
+        object: ObjectId,
+        page: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
         if self.pages.has((object.0, page)) {
             return Ok(None);
         }
@@ -196,7 +201,9 @@ impl Store {
         }
         Ok(match self.extent_from(object, page)? {
             Some(extent) if extent.first <= page => extent.part(page, end.min(extent.end())),
-            Some(extent) => Extent { first: page, pages: end.min(extent.first) - page, written: None },
+            Some(extent) => {
+                Extent { first: page, pages: end.min(extent.first) - page, written: None }
+            }
             None => Extent { first: page, pages: end - page, written: None },
         })
     }

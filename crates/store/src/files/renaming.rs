@@ -18,41 +18,40 @@ impl Store {
     ) -> Result<(), Error> {
         self.may_write()?;
         names::check(name)?;
-        names::check(new_name)?;
         let moved = self.find(from, name)?.ok_or(Error::NotFound)?;
+        names::check(new_name)?;
         let target = self.find(to, new_name)?;
         if self.directory(to)?.links == 0 {
             return Err(Error::NotFound);
         }
-        if moved.kind == Kind::Directory {
-            self.check_not_within(ObjectId(moved.object), to)?;
+        match (&target, taken) {
+            (Some(_), Taken::Refuse) => return Err(Error::Exists),
+            (None, Taken::Exchange) => return Err(Error::NotFound),
+            _ => {}
         }
-        match (target, taken) {
-            (Some(_), Taken::Refuse) => Err(Error::Exists),
-            (None, Taken::Exchange) => Err(Error::NotFound),
-            (Some(target), _) if target.object == moved.object => Ok(()),
-            (Some(target), Taken::Exchange) => {
-                if target.kind == Kind::Directory {
-                    self.check_not_within(ObjectId(target.object), from)?;
-                }
-                self.exchange(from, &moved, to, &target, now)
-            }
-            (Some(target), Taken::Replace) => {
-                match (moved.kind, target.kind) {
-                    (Kind::Directory, Kind::Directory) => {
-                        self.check_empty(ObjectId(target.object))?;
-                    }
-                    (Kind::Directory, _) => return Err(Error::NotDirectory),
-                    (_, Kind::Directory) => return Err(Error::IsDirectory),
-                    _ => {}
-                }
-                self.drop_named(to, &target, now)?;
-                let links = u32::from(target.kind == Kind::Directory);
-                self.adjust(to, -1, links.cast_signed().wrapping_neg(), now)?;
-                self.move_name(from, &moved, to, new_name, now)
-            }
-            (None, _) => self.move_name(from, &moved, to, new_name, now),
+        let within = Error::Invalid("a directory cannot be moved into itself");
+        if self.is_within(to, moved.object)? {
+            return Err(within);
         }
+        let Some(target) = target else { return self.move_name(from, &moved, to, new_name, now) };
+        if self.is_within(from, target.object)? {
+            return Err(if taken == Taken::Exchange { within } else { Error::NotEmpty });
+        }
+        if target.object == moved.object {
+            return Ok(());
+        }
+        if taken == Taken::Exchange {
+            return self.exchange(from, &moved, to, &target, now);
+        }
+        match (moved.kind, target.kind) {
+            (Kind::Directory, Kind::Directory) => self.check_empty(ObjectId(target.object))?,
+            (Kind::Directory, _) => return Err(Error::NotDirectory),
+            (_, Kind::Directory) => return Err(Error::IsDirectory),
+            _ => {}
+        }
+        self.drop_named(to, &target, now)?;
+        self.adjust(to, -1, -i32::from(target.kind == Kind::Directory), now)?;
+        self.move_name(from, &moved, to, new_name, now)
     }
 
     fn move_name(
@@ -92,7 +91,13 @@ impl Store {
     }
 
     /// Tells an object where it is now.
-    fn settle_in(&mut self, object: u64, parent: ObjectId, entry: u64, now: Time) -> Result<(), Error> {
+    fn settle_in(
+        &mut self,
+        object: u64,
+        parent: ObjectId,
+        entry: u64,
+        now: Time,
+    ) -> Result<(), Error> {
         let mut inode = self.inode(ObjectId(object))?;
         inode.parent = parent.0;
         inode.entry = entry;
@@ -101,7 +106,13 @@ impl Store {
     }
 
     /// Counts a directory's entries and directories.
-    fn adjust(&mut self, directory: ObjectId, entries: i64, links: i32, now: Time) -> Result<(), Error> {
+    fn adjust(
+        &mut self,
+        directory: ObjectId,
+        entries: i64,
+        links: i32,
+        now: Time,
+    ) -> Result<(), Error> {
         let mut inode = self.directory(directory)?;
         inode.size = inode.size.saturating_add_signed(entries);
         inode.links = inode.links.saturating_add_signed(links);
@@ -109,18 +120,15 @@ impl Store {
         self.put_inode(directory, &inode)
     }
 
-    /// A directory cannot move into itself.
-    fn check_not_within(&mut self, directory: ObjectId, place: ObjectId) -> Result<(), Error> {
-        let mut at = place;
-        while at != ObjectId::ROOT {
-            if at == directory {
-                return Err(Error::Invalid("a directory cannot be moved into itself"));
+    /// Whether a directory is, or is somewhere in, an object.
+    fn is_within(&mut self, directory: ObjectId, object: u64) -> Result<bool, Error> {
+        let mut at = directory;
+        while at.0 != object {
+            if at == ObjectId::ROOT {
+                return Ok(false);
             }
             at = self.parent(at)?;
         }
-        if directory == ObjectId::ROOT {
-            return Err(Error::Invalid("a directory cannot be moved into itself"));
-        }
-        Ok(())
+        Ok(true)
     }
 }

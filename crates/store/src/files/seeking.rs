@@ -10,14 +10,14 @@ impl Store {
     /// The next place, from `offset` on, where there is data or a hole.
     ///
     /// # Errors
-    /// [`Error::NoData`] beyond the end, and if no data follows.
+    /// [`Error::NothingThere`] beyond the end, and if no data follows.
     pub fn seek(&mut self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error> {
         let inode = self.inode(object)?;
         if inode.kind() != Kind::File {
             return Err(Error::Invalid("only a file has holes"));
         }
         if offset >= inode.size {
-            return Err(Error::NoData);
+            return Err(Error::NothingThere);
         }
         // Where a dirty page is, is known only once it is written.
         self.flush_object(object)?;
@@ -26,7 +26,7 @@ impl Store {
             let data_end = end.min(BLOCK as u64);
             return match what {
                 Seek::Data if offset < data_end => Ok(offset),
-                Seek::Data => Err(Error::NoData),
+                Seek::Data => Err(Error::NothingThere),
                 Seek::Hole => Ok(offset.max(data_end)),
             };
         }
@@ -44,7 +44,7 @@ impl Store {
             at = upto * BLOCK as u64;
         }
         match what {
-            Seek::Data => Err(Error::NoData),
+            Seek::Data => Err(Error::NothingThere),
             Seek::Hole => Ok(end),
         }
     }

@@ -8,6 +8,7 @@ use crate::files::inode::Inode;
 use crate::pages::Pages;
 use crate::place::BLOCK;
 use crate::tree::key::{Key, kind};
+use alloc::vec::Vec;
 
 /// A file of at most so many bytes lies in the tree, without a block of its own.
 pub(super) const SMALL: u64 = 1024;
@@ -48,6 +49,7 @@ impl Store {
         }
         let end = offset.checked_add(from.len() as u64).filter(|&end| end <= LARGEST);
         let end = end.ok_or(Error::FileTooLarge)?;
+        self.make_frames()?;
         let inode = self.inode(object)?;
         self.enlarge(object, &inode, inode.size.max(end))?;
         let promise = self.promise(object, offset, end)?;
@@ -68,7 +70,11 @@ impl Store {
         let (mut offset, mut rest, mut dirtied) = (offset, from, 0);
         let piece = self.pages.piece() * BLOCK;
         while !rest.is_empty() {
-            self.make_frames()?;
+            // Not before the first: a file that is about to become large would be put away as a
+            // small one.
+            if rest.len() < from.len() {
+                self.make_frames()?;
+            }
             let length = piece - (offset % BLOCK as u64) as usize;
             let (now_written, later) = rest.split_at(length.min(rest.len()));
             dirtied += self.put_piece(object, offset, now_written)?;
@@ -148,6 +154,27 @@ impl Store {
         } else {
             self.load_page(object, last)?
         };
+        // The last page stays while frames are found for those before it.
+        let kept = self.pages.map((object.0, last), false).is_some();
+        let done = self.put_pages_of(object, offset, from, [head, tail]);
+        if kept {
+            self.pages.unmap((object.0, last), false);
+        }
+        done
+    }
+
+    /// Copies bytes to pages; of the first and the last, `edges` are what is around them, if they are
+    /// not in memory. Gives how many pages became dirty.
+    fn put_pages_of(
+        &mut self,
+        object: ObjectId,
+        offset: u64,
+        from: &[u8],
+        edges: [Option<Vec<u8>>; 2],
+    ) -> Result<u64, Error> {
+        let [head, tail] = edges;
+        let end = offset + from.len() as u64;
+        let (first, last) = (offset / BLOCK as u64, (end - 1) / BLOCK as u64);
         let mut dirtied = 0;
         let mut rest = from;
         for page in first..=last {
@@ -197,12 +224,15 @@ impl Store {
         self.give_pages(object)
     }
 
-    /// Makes a file that lies in the tree one that has pages.
+    /// Makes a file that lies in the tree one that has pages. Before it is written out it must have
+    /// become too large to lie there, or have blocks.
     pub(super) fn give_pages(&mut self, object: ObjectId) -> Result<(), Error> {
         let key = Key::new(object.0, kind::CONTENT, 0);
         let Some(content) = self.tree.get(key)?.map(<[u8]>::to_vec) else { return Ok(()) };
-        self.make_frames()?;
-        if !content.is_empty() {
+        if self.pages.has((object.0, 0)) {
+            // Newer than the item, perhaps.
+            self.soil((object.0, 0))?;
+        } else if !content.is_empty() {
             self.put_bytes(object, 0, &content)?;
         }
         self.tree.remove(key)?;

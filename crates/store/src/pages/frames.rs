@@ -45,4 +45,3 @@ impl Frames for Heap {
         }
     }
 }
-

@@ -27,6 +27,8 @@ enum State {
 struct Slot {
     key: PageKey,
     state: State,
+    /// The job that is writing it, or was the last to.
+    job: u64,
     used: bool,
     /// Mappings that it is part of.
     mapped: u32,
@@ -131,13 +133,10 @@ impl Pages {
             }
         };
         self.frames.write(frame as usize, at, from);
-        let Some(Some(slot)) = self.slots.get_mut(frame as usize) else { return Ok(false) };
-        slot.used = true;
-        slot.state = match slot.state {
-            State::Clean | State::Dirty => State::Dirty,
-            State::Flying | State::FlyingDirty => State::FlyingDirty,
-        };
-        Ok(self.dirty.insert(key))
+        if let Some(Some(slot)) = self.slots.get_mut(frame as usize) {
+            slot.used = true;
+        }
+        Ok(self.soil(key))
     }
 
     /// Dirty pages that are not flying, in order, from `from` on and then from the first; at most
@@ -147,24 +146,29 @@ impl Pages {
         around.filter(|&&key| !self.is_flying(key)).take(most).copied().collect()
     }
 
-    /// Copies a dirty page out to be written: it flies.
-    pub(crate) fn launch(&mut self, key: PageKey, into: &mut [u8]) -> bool {
+    /// Copies a dirty page out to be written by a job: it flies.
+    pub(crate) fn launch(&mut self, key: PageKey, job: u64, into: &mut [u8]) -> bool {
         let Some(&frame) = self.index.get(&key) else { return false };
         let Some(Some(slot)) = self.slots.get_mut(frame as usize) else { return false };
         if slot.state != State::Dirty {
             return false;
         }
         slot.state = State::Flying;
+        slot.job = job;
         self.flying += 1;
         self.dirty.remove(&key);
         self.frames.read(frame as usize, 0, into);
         true
     }
 
-    /// A flying page was written. Says whether it still counts: it may have been dropped meanwhile.
-    pub(crate) fn land(&mut self, key: PageKey) -> bool {
+    /// A job has written a page. Says whether that counts: the page may have been dropped meanwhile,
+    /// and made and written anew.
+    pub(crate) fn land(&mut self, key: PageKey, job: u64) -> bool {
         let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
         let Some(Some(slot)) = slot else { return false };
+        if slot.job != job {
+            return false;
+        }
         match slot.state {
             State::Flying => slot.state = State::Clean,
             State::FlyingDirty => slot.state = State::Dirty,
@@ -182,6 +186,12 @@ impl Pages {
             slot.state = State::Clean;
             self.dirty.remove(&key);
         }
+    }
+
+    /// Dirty pages of one object, at most `most`.
+    pub(crate) fn dirty_of(&self, object: u64, most: usize) -> Vec<PageKey> {
+        let mine = self.dirty.range((object, 0)..=(object, u64::MAX));
+        mine.filter(|&&key| !self.is_flying(key)).take(most).copied().collect()
     }
 
     /// Whether a page is being written.
@@ -226,7 +236,7 @@ impl Pages {
     fn take_frame(&mut self, key: PageKey, state: State) -> Result<u32, NoFrame> {
         let frame = self.find_frame().ok_or(NoFrame)?;
         self.slots[frame as usize] =
-            Some(Slot { key, state, used: true, mapped: 0, writable: 0 });
+            Some(Slot { key, state, job: 0, used: true, mapped: 0, writable: 0 });
         self.index.insert(key, frame);
         self.frames.write(frame as usize, 0, &[0; BLOCK]);
         Ok(frame)
@@ -267,6 +277,17 @@ impl Pages {
         Some(frame)
     }
 
+    /// Marks a page dirty, if it is here; says whether it was not.
+    pub(crate) fn soil(&mut self, key: PageKey) -> bool {
+        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
+        let Some(Some(slot)) = slot else { return false };
+        slot.state = match slot.state {
+            State::Clean | State::Dirty => State::Dirty,
+            State::Flying | State::FlyingDirty => State::FlyingDirty,
+        };
+        self.dirty.insert(key)
+    }
+
     /// A mapping ended.
     pub(crate) fn unmap(&mut self, key: PageKey, writable: bool) {
         let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
@@ -276,9 +297,9 @@ impl Pages {
         }
     }
 
-    /// Clean pages that somebody may be writing to without our seeing it.
+    /// Pages that somebody may be writing to without our seeing it.
     pub(crate) fn writable(&self) -> Vec<PageKey> {
         let slots = self.slots.iter().flatten();
-        slots.filter(|slot| slot.writable > 0 && slot.state == State::Clean).map(|slot| slot.key).collect()
+        slots.filter(|slot| slot.writable > 0).map(|slot| slot.key).collect()
     }
 }

@@ -111,6 +111,16 @@ impl Space {
         (reserve(self.total()) / (2 * NODE_BLOCKS)) as usize
     }
 
+    /// Blocks promised and not yet taken.
+    pub(crate) fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    /// Blocks that a commit makes free.
+    pub(crate) fn will_be_free(&self) -> u64 {
+        self.waiting_blocks + self.pins.count()
+    }
+
     fn taken(&self) -> u64 {
         self.used + self.pins.count() + self.promised
     }
@@ -269,7 +279,8 @@ impl Space {
             }
             return Ok(None);
         };
-        let blocks = if purpose == Purpose::Nodes { blocks / NODE_BLOCKS * NODE_BLOCKS } else { blocks };
+        let blocks =
+            if purpose == Purpose::Nodes { blocks / NODE_BLOCKS * NODE_BLOCKS } else { blocks };
         region.set(start, blocks);
         put(tree, number, &region)?;
         let address = number * BLOCKS + start;

@@ -20,8 +20,7 @@ impl Blocks {
         let (mut at, end) = (start, start + blocks);
         while at < end {
             let upto = end.min((at / BLOCKS + 1) * BLOCKS);
-            let region =
-                self.regions.entry(at / BLOCKS).or_insert_with(|| Box::new(Region::EMPTY));
+            let region = self.regions.entry(at / BLOCKS).or_insert_with(|| Box::new(Region::EMPTY));
             self.count += upto - at - region.set(at % BLOCKS, upto - at);
             at = upto;
         }

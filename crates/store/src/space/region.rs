@@ -103,12 +103,7 @@ impl Region {
         None
     }
 
-    fn change(
-        &mut self,
-        start: u64,
-        blocks: u64,
-        change: impl Fn(&mut u64, u64) -> u64,
-    ) -> u64 {
+    fn change(&mut self, start: u64, blocks: u64, change: impl Fn(&mut u64, u64) -> u64) -> u64 {
         let (mut at, end) = (start, (start + blocks).min(BLOCKS));
         let mut count = 0;
         while at < end {

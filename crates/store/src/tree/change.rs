@@ -205,8 +205,7 @@ impl Tree {
             return;
         }
         let Ok(other_id) = self.own_child(parent, other, object) else { return };
-        let (left_id, right_id) =
-            if left == at { (child, other_id) } else { (other_id, child) };
+        let (left_id, right_id) = if left == at { (child, other_id) } else { (other_id, child) };
         let mut from = self.nodes.get(right_id).clone();
         from.move_tail(0, self.nodes.get_mut(left_id));
         self.drop_child(parent, right, right_id);

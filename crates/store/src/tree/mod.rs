@@ -23,10 +23,11 @@ use alloc::vec::Vec;
 use key::Key;
 use node::Node;
 use nodes::{NodeId, Nodes};
+pub(crate) use nodes::{read, senseless};
 
 /// Where a node is: on the medium, or only in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
+pub(crate) enum Link {
     Written(Pointer),
     Fresh(NodeId),
 }
@@ -45,7 +46,7 @@ impl Link {
         .encode()
     }
 
-    fn decode(value: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(value: &[u8]) -> Option<Self> {
         let pointer = Pointer::decode(value.try_into().ok()?);
         Some(if pointer.address == NOWHERE {
             Self::Fresh(NodeId(pointer.birth as u32))
@@ -214,7 +215,7 @@ impl Tree {
                 bounds.to = Some(node.key(at + 1));
             }
             let (link, level) = (Link::decode(node.value(at)), node.level() - 1);
-            let link = link.ok_or_else(|| nodes::senseless(key.object))?;
+            let link = link.ok_or_else(|| senseless(key.object))?;
             id = self.load(link, level, key.object)?;
         }
     }
@@ -227,8 +228,7 @@ impl Tree {
                 if let Some(id) = self.nodes.at(pointer.address) {
                     return Ok(id);
                 }
-                let node =
-                    nodes::read(&*self.medium, &mut self.sessions, &pointer, level, object)?;
+                let node = read(&*self.medium, &mut self.sessions, &pointer, level, object)?;
                 Ok(self.nodes.add_written(node, pointer.address))
             }
         }

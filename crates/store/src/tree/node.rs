@@ -40,7 +40,10 @@ impl Node {
         }
         for at in 0..node.count() {
             let (offset, length) = node.extent(at);
-            if offset < begin || offset + length > NODE || (at > 0 && node.raw(at - 1) >= node.raw(at)) {
+            if offset < begin
+                || offset + length > NODE
+                || (at > 0 && node.raw(at - 1) >= node.raw(at))
+            {
                 return None;
             }
         }

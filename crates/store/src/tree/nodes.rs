@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 /// A node in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct NodeId(pub(super) u32);
+pub(crate) struct NodeId(pub(super) u32);
 
 /// Whether a node can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +125,7 @@ impl Nodes {
 
     /// Whether it is there and fresh, without an address.
     pub(super) fn is_unplaced(&self, id: NodeId) -> bool {
-        matches!(
-            self.slots.get(id.0 as usize),
-            Some(Some(Slot { state: State::Fresh(None), .. }))
-        )
+        matches!(self.slots.get(id.0 as usize), Some(Some(Slot { state: State::Fresh(None), .. })))
     }
 
     /// Takes a node out; gives its address if it has one.
@@ -178,7 +175,7 @@ impl Nodes {
 }
 
 /// Reads and decrypts a node.
-pub(super) fn read(
+pub(crate) fn read(
     medium: &dyn Medium,
     sessions: &mut Sessions,
     pointer: &Pointer,
@@ -202,6 +199,6 @@ pub(super) fn read(
 }
 
 /// A node that decrypts, but whose entry is no link.
-pub(super) fn senseless(object: u64) -> Error {
+pub(crate) fn senseless(object: u64) -> Error {
     Error::Damaged(Damage { block: 0, what: Damaged::Item { object, kind: 0 }, path: None })
 }

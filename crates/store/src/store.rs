@@ -1,0 +1,117 @@
+//! A store that is open: all its parts, and what holds between two of its operations.
+
+use crate::attributes::{ObjectId, Room, Time};
+use crate::cipher::Session;
+use crate::error::Error;
+use crate::keys::Opened;
+use crate::medium::{Medium, Trouble};
+use crate::pages::{PageKey, Pages};
+use crate::root::Frame;
+use crate::seal::Seal;
+use crate::sealed_root::SealedRoot;
+use crate::space::Space;
+use crate::tree::Tree;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hashbrown::HashMap;
+
+/// An open store.
+///
+/// Every method needs it for itself alone; what takes long is given out to be done elsewhere
+/// ([`Fetch`](crate::Fetch), [`Job`](crate::Job), [`Landing`](crate::Landing)). Between operations,
+/// whoever has it calls [`tidy`](Self::tidy), and commits when [`needs_commit`](Self::needs_commit).
+pub struct Store {
+    pub(crate) medium: Arc<dyn Medium>,
+    pub(crate) seal_medium: Arc<dyn Medium>,
+    pub(crate) keys: Opened,
+    pub(crate) frame: Frame,
+    pub(crate) seal: Seal,
+    /// The last commit that is safe.
+    pub(crate) safe: SealedRoot,
+    /// What remains to be said about it, when there is time.
+    pub(crate) unconfirmed: bool,
+    pub(crate) landing: bool,
+    pub(crate) tree: Tree,
+    pub(crate) space: Space,
+    pub(crate) pages: Pages,
+    /// The last commit; the one that is being made has the next number.
+    pub(crate) commit: u64,
+    pub(crate) next_object: u64,
+    pub(crate) objects: u64,
+    pub(crate) name_key: [u8; 16],
+    pub(crate) session: Option<Session>,
+    pub(crate) read_only: bool,
+    pub(crate) stopped: Option<Trouble>,
+    pub(crate) opened: HashMap<ObjectId, u32>,
+    /// What could not be written, until somebody who synchronises was told.
+    pub(crate) lost: Vec<Error>,
+    pub(crate) jobs: u64,
+    pub(crate) flush_hand: PageKey,
+    pub(crate) nodes_limit: usize,
+    pub(crate) time: Time,
+}
+
+impl Store {
+    /// The number of the last commit.
+    pub fn commit_number(&self) -> u64 {
+        self.commit
+    }
+
+    /// When the last commit was made.
+    pub fn commit_time(&self) -> Time {
+        self.time
+    }
+
+    /// The keys, and who can open it.
+    pub fn keys(&self) -> &Opened {
+        &self.keys
+    }
+
+    /// How full it is.
+    pub fn room(&self) -> Room {
+        Room { total: self.space.total(), free: self.space.free(), objects: self.objects }
+    }
+
+    /// Forgets what need not be in memory. Between operations only.
+    pub fn tidy(&mut self) {
+        self.tree.make_room();
+    }
+
+    /// Whether a commit is due: memory, or the blocks that are kept free for commits, would run out.
+    pub fn needs_commit(&self) -> bool {
+        self.tree.fresh() >= (self.nodes_limit / 2).min(self.space.affordable_nodes())
+    }
+
+    /// Whether a commit would make room.
+    pub fn commit_makes_room(&self) -> bool {
+        self.space.will_be_free() > 0
+    }
+
+    /// Adds to an error which file it is about, as far as that can be told.
+    pub fn explain(&mut self, error: Error) -> Error {
+        if let Some(trouble) = self.stopped {
+            return Error::Stopped(trouble);
+        }
+        let Error::Damaged(mut damage) = error else { return error };
+        if damage.path.is_none()
+            && let Some(path) = self.path_of(ObjectId(damage.object()))
+        {
+            damage.path = Some(String::from_utf8_lossy(&path).into_owned());
+        }
+        Error::Damaged(damage)
+    }
+
+    pub(crate) fn may_write(&self) -> Result<(), Error> {
+        match self.stopped {
+            Some(trouble) => Err(Error::Stopped(trouble)),
+            None if self.read_only => Err(Error::ReadOnly),
+            None => Ok(()),
+        }
+    }
+
+    /// From now on nothing is changed: what was to be written is not there, and who knows what is.
+    pub(crate) fn stop(&mut self, trouble: Trouble) -> Error {
+        Error::Stopped(*self.stopped.get_or_insert(trouble))
+    }
+}
