@@ -18,6 +18,8 @@ mod cipher;
 mod committing;
 mod error;
 mod files;
+#[cfg(feature = "std")]
+pub mod host;
 pub mod keys;
 pub mod medium;
 mod opening;
@@ -26,12 +28,12 @@ mod place;
 mod root;
 pub mod seal;
 mod sealed_root;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod space;
 mod store;
 pub mod superblock;
 mod tree;
-#[cfg(test)]
-mod trial;
 mod whole;
 
 pub use attributes::{
@@ -46,3 +48,9 @@ pub use opening::{Closed, Media, Memory};
 pub use pages::{Frames, Heap};
 pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};
 pub use store::Store;
+
+#[cfg(test)]
+mod tests {
+    pub(crate) mod trial;
+    mod vectors;
+}
