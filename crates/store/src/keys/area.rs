@@ -83,7 +83,8 @@ impl KeyArea {
     /// [`Error::WrongKey`] if no slot opens, [`Error::KeysDamaged`] if one does and what is behind
     /// it was changed, [`Error::NoMemory`] if none opens and some could not be tried.
     pub fn open(&self, secret: &Secret<'_>) -> Result<Opened, Error> {
-        let mut tried = Vec::new();
+        // Never grown, as that would leave keys behind.
+        let mut tried = Vec::with_capacity(2 * SLOTS);
         let mut outcome = Error::WrongKey;
         for copy in &self.copies {
             let error = match copy.open(secret, &mut tried) {

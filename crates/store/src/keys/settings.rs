@@ -26,8 +26,8 @@ impl Settings {
     /// The most that is accepted, because the settings are read from a medium that nobody trusts.
     pub const MOST: Self = Self { memory: 4 * 1024 * 1024, passes: 64, lanes: 16 };
 
-    /// The most memory times passes, in KiB: about a minute. Each alone may be at its most, but
-    /// both together would take ten minutes for each slot that somebody tampered with.
+    /// The most memory times passes, in KiB: about a minute. Both at their most would take more
+    /// than four, for each slot that somebody tampered with.
     const MOST_WORK: u64 = 16 * Self::MOST.memory as u64;
 
     /// Whether argon2id can do it, and in reasonable time.

@@ -3,7 +3,6 @@
 //! Until the area is decrypted, everything in a slot may have been written by anybody. All that it
 //! can do is to make one attempt take long, and [`Settings::check`] bounds that.
 
-use super::recovery::RecoveryKey;
 use super::secret::Secret;
 use super::settings::Settings;
 use crate::error::Error;
@@ -194,11 +193,5 @@ impl Slot {
     fn label(&self) -> Option<&str> {
         let label = self.label.get(..usize::from(self.label_length))?;
         core::str::from_utf8(label).ok().filter(|label| !label.chars().any(char::is_control))
-    }
-}
-
-impl<'a> From<&'a RecoveryKey> for Secret<'a> {
-    fn from(key: &'a RecoveryKey) -> Self {
-        Self::Recovery(key)
     }
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Identity};
 use crate::medium::Medium;
 use crate::seal::Seal;
 use crate::sealed_root::SealedRoot;
-use crate::trial::{Counted, Memory};
+use crate::tests::trial::{Counted, Memory};
 use alloc::format;
 use alloc::vec::Vec;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::trial::Memory;
+use crate::tests::trial::Memory;
 use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 use sha2::Sha256;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::trial::Memory;
+use crate::tests::trial::Memory;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ use crate::medium::Randomness;
 use crate::seal::Seal;
 use crate::sealed_root::SealedRoot;
 use crate::superblock::Superblock;
-use crate::trial::{Counted, Memory};
+use crate::tests::trial::{Counted, Memory};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -80,7 +80,8 @@ fn make() -> Vectors {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// Lines of an offset and 32 bytes; what is not there is zeros.
