@@ -114,7 +114,7 @@ impl AreaCopy {
             let known = tried.iter().find(|(same, _)| same == slot);
             let area_key = match known.map(|(_, area_key)| area_key.clone()) {
                 Some(area_key) => area_key,
-                None => match slot.unwrap(secret) {
+                None => match slot.area_key(secret) {
                     Ok(area_key) => {
                         tried.push((*slot, area_key.clone()));
                         area_key

@@ -153,7 +153,7 @@ impl Opened {
         for secret in keep {
             let mut opens = false;
             for (old, slot) in self.slots.iter().zip(&mut slots) {
-                if old.unwrap(secret)?.is_some() {
+                if old.area_key(secret)?.is_some() {
                     // Given twice, it is still one slot.
                     slot.wrap(secret, &area_key, randomness)?;
                     opens = true;

@@ -137,7 +137,10 @@ impl Slot {
     ///
     /// # Errors
     /// [`Error::NoMemory`] if it could not be tried.
-    pub(super) fn unwrap(&self, secret: &Secret<'_>) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
+    pub(super) fn area_key(
+        &self,
+        secret: &Secret<'_>,
+    ) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
         match (self.kind(), secret) {
             (Some(SlotKind::Passphrase(_)), Secret::Passphrase(_))
             | (Some(SlotKind::KeyFile), Secret::KeyFile(_))
