@@ -1,0 +1,11 @@
+//! What stores lie on, against the real Linux.
+
+mod block;
+mod device;
+mod folder;
+mod full;
+mod keys;
+mod locks;
+mod places;
+mod segments;
+mod terminal;
