@@ -13,7 +13,7 @@ use super::{Error, Holder, Holds, lock_file};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 use std::vec::Vec;
@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Writer {
     marks: File,
+    /// Where these are, to be named in errors.
+    path: PathBuf,
     /// Holds the lock; the last field, so that it is dropped last.
     _seal: File,
 }
@@ -41,22 +43,20 @@ impl Writer {
         let locked = lock(seal, &path, &about)?;
         let marks = lock_file::open(&path, &about, OFlags::RDWR)
             .map_err(Error::system("make the lock file", &path))?;
-        let writer = Self { marks, _seal: locked };
+        let writer = Self { marks, path, _seal: locked };
         let name = Holder::this().to_text();
         writer
             .marks
             .set_len(0)
             .and_then(|()| (&writer.marks).write_all(name.as_bytes()))
-            .map_err(Error::system("write to the lock file", &path))?;
+            .map_err(Error::system("write to the lock file", &writer.path))?;
         Ok(writer)
     }
 
     /// Tells whether somebody reads, for as long as it is kept.
     pub fn holds(&self) -> Result<Holds, Error> {
         let marks = self.marks.try_clone();
-        marks
-            .map(Holds::on)
-            .map_err(Error::system("keep the lock file open", Path::new("SEAL.lock")))
+        marks.map(Holds::on).map_err(Error::system("keep open the lock file", &self.path))
     }
 }
 
