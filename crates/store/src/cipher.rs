@@ -37,7 +37,7 @@ cpufeatures::new!(fast_aes, "aes", "pclmulqdq");
 #[cfg(target_arch = "aarch64")]
 cpufeatures::new!(fast_aes, "aes");
 
-/// The faster one on this machine; without instructions for AES that is ChaCha, which then is also
+/// The faster one on this machine; without instructions for AES that is `ChaCha`, which then is also
 /// the one that does not look into tables.
 fn fastest() -> u8 {
     #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"))]
@@ -137,11 +137,6 @@ impl Sessions {
         name[..2].copy_from_slice(&newest.to_le_bytes());
         name[2] = fastest();
         SessionName(name)
-    }
-
-    /// A master key more, for the sessions to come.
-    pub(crate) fn add(&mut self, master: Zeroizing<[u8; 32]>) {
-        self.masters.push(master);
     }
 }
 

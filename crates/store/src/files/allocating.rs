@@ -44,7 +44,7 @@ impl Store {
         if matches!(how, Allocate::Grow | Allocate::Zero) {
             inode.size = inode.size.max(end);
         }
-        self.touch(&mut inode, now);
+        inode.touch(now);
         self.put_inode(object, &inode)
     }
 
@@ -113,7 +113,7 @@ impl Store {
             let mut first = from;
             while first < to {
                 let pages = (to - first).min(1 << 30);
-                self.put_pages(object, Extent { first, pages, written: None })?;
+                self.put_pages(object, &Extent { first, pages, written: None })?;
                 first += pages;
             }
         }

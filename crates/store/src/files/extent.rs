@@ -67,21 +67,18 @@ impl Extent {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD + 16 * PAGES as usize);
-        match &self.written {
-            Some(written) => {
-                out.extend_from_slice(&written.address.to_le_bytes()[..6]);
-                out.extend_from_slice(&written.birth.to_le_bytes()[..6]);
-                out.extend_from_slice(&written.session.0);
-                out.extend_from_slice(&0u16.to_le_bytes());
-                out.extend_from_slice(&(self.pages as u32).to_le_bytes());
-                out.extend_from_slice(written.tags.as_flattened());
-            }
-            None => {
-                out.extend_from_slice(&[0; 24]);
-                out.extend_from_slice(&PROMISED.to_le_bytes());
-                out.extend_from_slice(&(self.pages as u32).to_le_bytes());
-            }
-        }
+        let Some(written) = &self.written else {
+            out.extend_from_slice(&[0; 24]);
+            out.extend_from_slice(&PROMISED.to_le_bytes());
+            out.extend_from_slice(&(self.pages as u32).to_le_bytes());
+            return out;
+        };
+        out.extend_from_slice(&written.address.to_le_bytes()[..6]);
+        out.extend_from_slice(&written.birth.to_le_bytes()[..6]);
+        out.extend_from_slice(&written.session.0);
+        out.extend_from_slice(&0u16.to_le_bytes());
+        out.extend_from_slice(&(self.pages as u32).to_le_bytes());
+        out.extend_from_slice(written.tags.as_flattened());
         out
     }
 

@@ -67,15 +67,15 @@ impl Store {
     }
 
     /// Puts pages where a hole is, joined with those before if that can be.
-    pub(super) fn put_pages(&mut self, object: ObjectId, extent: Extent) -> Result<(), Error> {
+    pub(super) fn put_pages(&mut self, object: ObjectId, extent: &Extent) -> Result<(), Error> {
         if let Some(before) = extent.first.checked_sub(1)
             && let Some(mut before) = self.extent_at(object, before)?
-            && before.extend(&extent)
+            && before.extend(extent)
         {
             return self.put_extent(object, &before);
         }
         if extent.written.is_none() || extent.pages <= PAGES {
-            return self.put_extent(object, &extent);
+            return self.put_extent(object, extent);
         }
         let mut from = extent.first;
         while from < extent.end() {

@@ -143,7 +143,7 @@ impl Store {
                 let to = from + part.len() as u64;
                 if part[0] {
                     let part = whole.part(run.first + from, run.first + to);
-                    match self.put_written(ObjectId(run.object), part) {
+                    match self.put_written(ObjectId(run.object), &part) {
                         Err(error @ Error::Damaged(_)) => self.lost.push(error),
                         done => done?,
                     }
@@ -175,7 +175,7 @@ impl Store {
         self.lost.push(error);
     }
 
-    fn put_written(&mut self, object: ObjectId, extent: Extent) -> Result<(), Error> {
+    fn put_written(&mut self, object: ObjectId, extent: &Extent) -> Result<(), Error> {
         let gone = self.punch(object, extent.first, extent.end())?;
         let pages = extent.pages;
         self.put_pages(object, extent)?;

@@ -31,6 +31,12 @@ impl Inode {
         Kind::of_mode(self.mode).unwrap_or(Kind::File)
     }
 
+    /// Notes that its contents changed.
+    pub(crate) fn touch(&mut self, now: Time) {
+        self.changed = now;
+        self.status_changed = now;
+    }
+
     pub(crate) fn attributes(&self, object: ObjectId) -> Attributes {
         Attributes {
             object,

@@ -64,7 +64,7 @@ impl Store {
         self.put_inode(object, &inode)?;
         above.links += u32::from(directory);
         above.size += 1;
-        self.touch(&mut above, now);
+        above.touch(now);
         self.put_inode(parent, &above)?;
         Ok(inode.attributes(object))
     }
@@ -140,7 +140,7 @@ impl Store {
         inode.status_changed = now;
         self.put_inode(object, &inode)?;
         above.size += 1;
-        self.touch(&mut above, now);
+        above.touch(now);
         self.put_inode(parent, &above)?;
         Ok(inode.attributes(object))
     }

@@ -27,11 +27,11 @@ pub(super) struct Named {
 /// All the names of a record; those that make no sense are left out.
 pub(super) fn decode(mut record: &[u8]) -> Vec<Named> {
     let mut out = Vec::new();
-    while let Some((head, rest)) = record.split_first_chunk::<10>() {
-        let [a, b, c, d, e, f, g, h, what, length] = *head;
+    while let Some((object, rest)) = record.split_first_chunk::<8>() {
+        let Some((&[what, length], rest)) = rest.split_first_chunk::<2>() else { break };
         let Some((name, rest)) = rest.split_at_checked(usize::from(length)) else { break };
         if let Some(kind) = Kind::of_mode(u32::from(what) << 12) {
-            let object = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+            let object = u64::from_le_bytes(*object);
             out.push(Named { object, kind, name: name.to_vec() });
         }
         record = rest;

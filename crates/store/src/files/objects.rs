@@ -87,10 +87,4 @@ impl Store {
         })?;
         if there { Ok(()) } else { self.tree.put(key, &record) }
     }
-
-    /// Marks a directory as changed.
-    pub(super) fn touch(&mut self, inode: &mut Inode, now: Time) {
-        inode.changed = now;
-        inode.status_changed = now;
-    }
 }

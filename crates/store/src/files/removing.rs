@@ -19,7 +19,7 @@ impl Store {
         let mut above = self.directory(parent)?;
         self.drop_named(parent, &found, now)?;
         above.size = above.size.saturating_sub(1);
-        self.touch(&mut above, now);
+        above.touch(now);
         self.put_inode(parent, &above)
     }
 
@@ -45,7 +45,7 @@ impl Store {
         self.drop_named(parent, &found, now)?;
         above.size = above.size.saturating_sub(1);
         above.links = above.links.saturating_sub(1);
-        self.touch(&mut above, now);
+        above.touch(now);
         self.put_inode(parent, &above)
     }
 

@@ -116,7 +116,7 @@ impl Store {
         let mut inode = self.directory(directory)?;
         inode.size = inode.size.saturating_add_signed(entries);
         inode.links = inode.links.saturating_add_signed(links);
-        self.touch(&mut inode, now);
+        inode.touch(now);
         self.put_inode(directory, &inode)
     }
 

@@ -82,8 +82,7 @@ impl Store {
             rest = later;
             let mut inode = self.inode(object)?;
             inode.size = inode.size.max(offset);
-            inode.changed = now;
-            inode.status_changed = now;
+            inode.touch(now);
             self.put_inode(object, &inode)?;
         }
         Ok(dirtied)
@@ -144,12 +143,12 @@ impl Store {
     fn put_piece(&mut self, object: ObjectId, offset: u64, from: &[u8]) -> Result<u64, Error> {
         let end = offset + from.len() as u64;
         let (first, last) = (offset / BLOCK as u64, (end - 1) / BLOCK as u64);
-        let head = if offset % BLOCK as u64 == 0 && end >= (first + 1) * BLOCK as u64 {
+        let head = if offset.is_multiple_of(BLOCK as u64) && end >= (first + 1) * BLOCK as u64 {
             None
         } else {
             self.load_page(object, first)?
         };
-        let tail = if end % BLOCK as u64 == 0 || last == first {
+        let tail = if end.is_multiple_of(BLOCK as u64) || last == first {
             None
         } else {
             self.load_page(object, last)?

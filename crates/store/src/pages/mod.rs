@@ -122,15 +122,14 @@ impl Pages {
         from: &[u8],
         page: Option<&[u8]>,
     ) -> Result<bool, NoFrame> {
-        let frame = match self.index.get(&key) {
-            Some(&frame) => frame,
-            None => {
-                let frame = self.take_frame(key, State::Clean)?;
-                if let Some(page) = page {
-                    self.frames.write(frame as usize, 0, page);
-                }
-                frame
+        let frame = if let Some(&frame) = self.index.get(&key) {
+            frame
+        } else {
+            let frame = self.take_frame(key, State::Clean)?;
+            if let Some(page) = page {
+                self.frames.write(frame as usize, 0, page);
             }
+            frame
         };
         self.frames.write(frame as usize, at, from);
         if let Some(Some(slot)) = self.slots.get_mut(frame as usize) {

@@ -242,7 +242,7 @@ impl Space {
         // The first region is looked at twice: from the hand on, and at the end from its beginning.
         for step in 0..=regions {
             let number = (first + step) % regions.max(1);
-            let mine = (number % NODE_REGIONS == 0) == (purpose == Purpose::Nodes);
+            let mine = number.is_multiple_of(NODE_REGIONS) == (purpose == Purpose::Nodes);
             let longest = self.hints.get(number as usize).map_or(0, |hint| hint.longest);
             if (choosy && !mine) || u64::from(longest) < least {
                 continue;

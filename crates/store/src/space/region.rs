@@ -45,10 +45,6 @@ impl Region {
         self.0.iter().map(|word| u64::from(word.count_zeros())).sum()
     }
 
-    pub(crate) fn is_set(&self, block: u64) -> bool {
-        self.0.get((block / 64) as usize).is_some_and(|word| word >> (block % 64) & 1 == 1)
-    }
-
     /// Sets the bits of a run; gives how many were set already.
     pub(crate) fn set(&mut self, start: u64, blocks: u64) -> u64 {
         self.change(start, blocks, |word, mask| {

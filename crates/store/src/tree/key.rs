@@ -49,17 +49,6 @@ impl Key {
             position: u64::from_be_bytes(position),
         }
     }
-
-    /// The next key, if there is one.
-    pub(crate) fn next(self) -> Option<Self> {
-        if let Some(position) = self.position.checked_add(1) {
-            return Some(Self { position, ..self });
-        }
-        if let Some(kind) = self.kind.checked_add(1) {
-            return Some(Self { kind, position: 0, ..self });
-        }
-        Some(Self { object: self.object.checked_add(1)?, kind: 0, position: 0 })
-    }
 }
 
 impl fmt::Debug for Key {

@@ -12,18 +12,18 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use store::{Allocate, Kind, Taken};
 
-pub struct InDirectory {
+pub(crate) struct InDirectory {
     root: PathBuf,
     open: [Option<File>; OPEN],
 }
 
 impl InDirectory {
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         std::fs::create_dir(&root).unwrap();
         Self { root, open: Default::default() }
     }
 
-    pub fn apply(&mut self, operation: &Operation) -> Outcome {
+    pub(crate) fn apply(&mut self, operation: &Operation) -> Outcome {
         self.attempt(operation).unwrap_or_else(|error| Outcome::Refused(error.raw_os_error()))
     }
 
@@ -159,7 +159,8 @@ impl InDirectory {
             Operation::Allocate(_, how, offset, length) => allocate(file, *how, *offset, *length)?,
             Operation::Seek(..) => {
                 // Which zeros are a hole is each file system's own affair; so the test needs the bytes.
-                let mut bytes = vec![0; rustix::fs::fstat(file)?.st_size.min(1 << 23) as usize];
+                let mut bytes =
+                    vec![0; rustix::fs::fstat(file)?.st_size.cast_unsigned().min(1 << 23) as usize];
                 file.read_exact_at(&mut bytes, 0).unwrap();
                 return Ok(Outcome::Bytes(bytes));
             }

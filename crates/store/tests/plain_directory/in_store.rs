@@ -10,18 +10,18 @@ use store::{Change, Closed, Error, Heap, Kind, Make, Media, ObjectId, SetExtra, 
 
 const KEY: [u8; 32] = [7; 32];
 
-pub struct InStore {
+pub(crate) struct InStore {
     media: Media,
     store: Option<Store>,
     open: [Option<ObjectId>; OPEN],
     dice: Dice,
-    clock: i64,
+    clock: u32,
     /// Frames and nodes that it may use.
     memory: (usize, usize),
 }
 
 impl InStore {
-    pub fn new(seed: u64, memory: (usize, usize)) -> Self {
+    pub(crate) fn new(seed: u64, memory: (usize, usize)) -> Self {
         let media = Media { store: Arc::new(Memory::default()), seal: Arc::new(Memory::default()) };
         let mut dice = Dice(seed);
         let first = NewSlot {
@@ -35,7 +35,7 @@ impl InStore {
         Self { media, store: Some(store.unwrap()), open: [None; OPEN], dice, clock: 1, memory }
     }
 
-    pub fn apply(&mut self, operation: &Operation) -> Outcome {
+    pub(crate) fn apply(&mut self, operation: &Operation) -> Outcome {
         self.clock += 1;
         let done = self.attempt(operation);
         let now = self.now();
@@ -51,7 +51,7 @@ impl InStore {
     }
 
     fn now(&self) -> Time {
-        Time { seconds: 1 << 41, nanoseconds: self.clock as u32 % 1_000_000_000 }
+        Time { seconds: 1 << 41, nanoseconds: self.clock }
     }
 
     fn attempt(&mut self, operation: &Operation) -> Result<Outcome, Error> {
@@ -148,6 +148,15 @@ impl InStore {
                     self.store().close(old)?;
                 }
             }
+            _ => return self.attempt_open(operation),
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// What is done to an open file.
+    fn attempt_open(&mut self, operation: &Operation) -> Result<Outcome, Error> {
+        let now = self.now();
+        match operation {
             Operation::StatOpen(file) => {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };
                 return self.status(object);
@@ -180,6 +189,7 @@ impl InStore {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };
                 return self.store().seek(object, *what, *offset).map(Outcome::Place);
             }
+            _ => unreachable!("{operation:?} is of a path"),
         }
         Ok(Outcome::Done)
     }

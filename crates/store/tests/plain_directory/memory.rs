@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use store::medium::{Medium, Trouble};
 
 #[derive(Default)]
-pub struct Memory(Mutex<Vec<u8>>);
+pub(crate) struct Memory(Mutex<Vec<u8>>);
 
 impl Medium for Memory {
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {

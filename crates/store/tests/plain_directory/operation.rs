@@ -4,11 +4,11 @@ use crate::dice::Dice;
 use store::{Allocate, Seek, Taken};
 
 /// A path: names from the root down.
-pub type Path = Vec<String>;
+pub(crate) type Path = Vec<String>;
 
 /// One operation.
 #[derive(Debug, Clone)]
-pub enum Operation {
+pub(crate) enum Operation {
     Make(Path),
     MakeDirectory(Path),
     MakePipe(Path),
@@ -41,7 +41,7 @@ pub enum Operation {
 }
 
 /// How many files may be open.
-pub const OPEN: usize = 6;
+pub(crate) const OPEN: usize = 6;
 
 const NAMES: [&str; 9] = ["a", "b", "c", "dir", "sub", "x.txt", "ünïcode", "name with spaces", "z"];
 
@@ -92,7 +92,7 @@ fn bytes(dice: &mut Dice) -> Vec<u8> {
 
 impl Operation {
     /// Draws one.
-    pub fn draw(dice: &mut Dice) -> Self {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
         let file = dice.below(OPEN);
         match dice.below(100) {
             0..6 => Self::Make(path(dice)),
@@ -115,7 +115,7 @@ impl Operation {
             35 => Self::Permissions(path(dice), dice.below(0o10000) as u32),
             36 => Self::Times(
                 path(dice),
-                dice.below(1 << 40) as i64 - (1 << 20),
+                (dice.below(1 << 40) as u64).cast_signed() - (1 << 20),
                 dice.below(1_000_000_000) as u32,
             ),
             37 => {

@@ -4,19 +4,19 @@ use store::Kind;
 
 /// What `stat` says, as far as both must agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    pub kind: Kind,
-    pub permissions: u32,
-    pub links: u32,
+pub(crate) struct Status {
+    pub(crate) kind: Kind,
+    pub(crate) permissions: u32,
+    pub(crate) links: u32,
     /// Of files and symbolic links.
-    pub size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// If it was set by hand.
-    pub changed: Option<(i64, u32)>,
+    pub(crate) changed: Option<(i64, u32)>,
 }
 
 /// What came of it.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Done,
     Status(Status),
     Names(Vec<(Vec<u8>, Kind)>),

@@ -7,7 +7,7 @@ const PAGE: usize = 4096;
 
 /// Whether this is a right answer for a file of these bytes (or that begins with them, if it is a
 /// very large one): no data may be taken for a hole.
-pub fn is_right(bytes: &[u8], what: Seek, offset: u64, got: &Outcome) -> bool {
+pub(crate) fn is_right(bytes: &[u8], what: Seek, offset: u64, got: &Outcome) -> bool {
     let is_zero = |from: usize, to: usize| {
         let to = to.min(bytes.len());
         from >= to || bytes[from..to].iter().all(|&byte| byte == 0)
