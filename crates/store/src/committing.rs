@@ -35,6 +35,12 @@ impl Landing {
         self.root
     }
 
+    /// Where the blocks are, that have to be synchronised.
+    #[cfg(feature = "std")]
+    pub(crate) fn blocks(&self) -> Arc<dyn Medium> {
+        self.medium.clone()
+    }
+
     /// Makes it safe: blocks and seal, one after the other.
     pub fn land(&mut self) -> Result<(), Error> {
         self.sync_blocks()?;
@@ -100,6 +106,13 @@ impl Store {
         Ok(())
     }
 
+    /// Nobody knows what became of a commit.
+    #[cfg(feature = "std")]
+    pub(crate) fn abandon_commit(&mut self) -> Error {
+        self.landing = false;
+        self.stop(Trouble::System(5))
+    }
+
     /// Says in superblock and seal that the last commit happened; nothing, if they say so already.
     pub fn begin_confirm(&mut self) -> Result<Option<Landing>, Error> {
         self.may_write()?;
@@ -120,7 +133,12 @@ impl Store {
             let done = landing.land();
             self.finish_commit(landing, done, held)?;
         }
-        // What was lost before is told once.
+        self.take_lost()
+    }
+
+    /// Says, once, what could not be written since this was last asked: the records of its file are
+    /// damaged.
+    pub fn take_lost(&mut self) -> Result<(), Error> {
         self.lost.pop().map_or(Ok(()), Err)
     }
 

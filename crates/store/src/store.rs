@@ -68,6 +68,21 @@ impl Store {
         &self.keys
     }
 
+    /// Whether it can only be read.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether it stopped taking changes.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Whether a commit would have anything to write.
+    pub fn has_changed(&self) -> bool {
+        !self.read_only && (self.tree.fresh() > 0 || self.pages.dirty() > 0)
+    }
+
     /// How full it is.
     pub fn room(&self) -> Room {
         Room { total: self.space.total(), free: self.space.free(), objects: self.objects }

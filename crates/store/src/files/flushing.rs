@@ -64,6 +64,11 @@ impl Store {
         self.pages.crowded()
     }
 
+    /// Whether somebody who has time should write pages out: an eighth of memory is dirty.
+    pub fn should_write_out(&self) -> bool {
+        self.pages.dirty() >= self.pages.piece().max(JOB)
+    }
+
     /// How many pages wait to be written.
     pub fn dirty_pages(&self) -> usize {
         self.pages.dirty()

@@ -82,8 +82,24 @@ fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
 impl Store {
     /// Reads from a file; gives how many bytes there were.
     pub fn read(&mut self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
+        self.check_is_file(object)?;
+        self.read_contents(object, offset, into)
+    }
+
+    /// Reads what of a file is in memory, or in no block at all, and says what is missing.
+    pub fn begin_read_of_file(
+        &mut self,
+        object: ObjectId,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<Reading, Error> {
+        self.check_is_file(object)?;
+        self.begin_read(object, offset, into)
+    }
+
+    fn check_is_file(&mut self, object: ObjectId) -> Result<(), Error> {
         match self.inode(object)?.kind() {
-            Kind::File => self.read_contents(object, offset, into),
+            Kind::File => Ok(()),
             Kind::Directory => Err(Error::IsDirectory),
             _ => Err(Error::Invalid("only a file can be read")),
         }
@@ -105,8 +121,7 @@ impl Store {
         Ok(reading.length)
     }
 
-    /// Reads what is in memory, or in no block at all, and says what is missing.
-    pub fn begin_read(
+    fn begin_read(
         &mut self,
         object: ObjectId,
         offset: u64,

@@ -17,6 +17,7 @@ mod randomness;
 mod reader;
 mod record;
 mod segments;
+mod volume;
 mod writer;
 
 pub use device::Device;
@@ -26,6 +27,7 @@ pub use places::{Place, Places, Remembered};
 pub use randomness::SystemRandomness;
 pub use reader::{Hold, Holds};
 pub use segments::Segments;
+pub use volume::Volume;
 pub use writer::Writer;
 
 use crate::medium::Medium;

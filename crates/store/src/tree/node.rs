@@ -277,18 +277,18 @@ mod tests {
             for (number, length, what) in steps {
                 let key = Key::new(number / 7, (number % 7) as u8, number);
                 let value = vec![number as u8; length];
-                match (node.find(&key), what) {
+                let done = match (node.find(&key), what) {
                     (Ok(at), 0) => {
                         node.remove(at);
                         map.remove(&key);
+                        false
                     }
-                    (Ok(at), _) => if node.replace(at, &value) {
-                        map.insert(key, value);
-                    }
-                    (Err(at), 1..) => if node.insert(at, &key, &value) {
-                        map.insert(key, value);
-                    }
-                    _ => {}
+                    (Ok(at), _) => node.replace(at, &value),
+                    (Err(at), 1..) => node.insert(at, &key, &value),
+                    _ => false,
+                };
+                if done {
+                    map.insert(key, value);
                 }
                 let node = Node::check(node.bytes().into(), 0).expect("a sound node");
                 let got: Vec<_> = (0..node.count()).map(|at| (node.key(at), node.value(at).to_vec())).collect();

@@ -1,0 +1,88 @@
+//! The thread that does what nobody is waiting for.
+
+use super::{Shared, State};
+use std::string::ToString;
+use std::sync::Weak;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What nobody synchronises is committed after so long. As in ext4 and btrfs it is what a crash may
+/// take; theirs is 5 and 30 s.
+const COMMIT_AFTER: Duration = Duration::from_secs(5);
+/// After a commit, the seal is told that it happened when so long nobody made another. Until then
+/// whoever can crash this machine and change the store could undo that one commit.
+const CONFIRM_AFTER: Duration = Duration::from_millis(50);
+/// How long it sleeps at most, if nobody calls.
+const NAP: Duration = Duration::from_secs(60);
+
+/// What there is to do.
+enum Task {
+    WriteOut,
+    Commit,
+    Confirm,
+    Sleep(Duration),
+    End,
+}
+
+/// Starts it. It ends when the volume is closed, or nobody has it any more.
+pub(super) fn start(shared: Weak<Shared>) -> JoinHandle<()> {
+    let name = "store-keeper".to_string();
+    // Without a thread there is no keeper: then writers write out, and the one who closes commits.
+    thread::Builder::new()
+        .name(name)
+        .spawn(move || keep(&shared))
+        .unwrap_or_else(|_| thread::spawn(|| {}))
+}
+
+fn keep(shared: &Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        let Ok(state) = shared.lock() else { return };
+        let task = next(&state);
+        // Whoever has a store that stopped is told when they ask for something.
+        let _ = match task {
+            Task::End => return,
+            Task::Sleep(time) => {
+                drop(shared.call.wait_timeout(state, time));
+                Ok(())
+            }
+            Task::WriteOut => {
+                drop(state);
+                shared.flush_some().map(|_| ())
+            }
+            Task::Commit => {
+                drop(state);
+                shared.sync()
+            }
+            Task::Confirm => {
+                drop(state);
+                shared.confirm()
+            }
+        };
+    }
+}
+
+fn next(state: &State) -> Task {
+    if state.closing || state.store.is_stopped() {
+        return Task::End;
+    }
+    if state.store.is_read_only() {
+        return Task::Sleep(NAP);
+    }
+    if state.store.should_write_out() && state.jobs == 0 {
+        return Task::WriteOut;
+    }
+    let now = Instant::now();
+    let left = |since: Option<Instant>, after: Duration| {
+        since.map(|since| (since + after).saturating_duration_since(now))
+    };
+    let commit = left(state.commits.dirty_since, COMMIT_AFTER);
+    let confirm = left(state.commits.unconfirmed_since, CONFIRM_AFTER);
+    match (commit, confirm) {
+        (Some(Duration::ZERO), _) => Task::Commit,
+        (_, Some(Duration::ZERO)) => Task::Confirm,
+        (commit, confirm) => {
+            let soonest = [commit, confirm].into_iter().flatten().min().unwrap_or(NAP);
+            Task::Sleep(soonest)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! A store that threads share.
+//!
+//! One lock guards the store, and nobody keeps it while waiting for a medium or encrypting: pages are
+//! fetched, written out and committed by whoever needs that, outside. Commits are shared: who
+//! synchronises while one is on its way waits for the next, together with all others who came
+//! meanwhile. A thread of its own, the *keeper*, writes out what has been dirty for a while, commits
+//! what nobody synchronises, and tells the seal when nobody is waiting.
+
+mod commit;
+mod keeper;
+mod operations;
+mod transfer;
+
+use crate::attributes::Time;
+use crate::error::Error;
+use crate::host::reader::Holds;
+use crate::medium::Trouble;
+use crate::store::Store;
+use commit::{Commits, SealThread};
+use std::boxed::Box;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+/// A store that threads share; its clones are the same one.
+#[derive(Clone)]
+pub struct Volume(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something ended that somebody may be waiting for.
+    changed: Condvar,
+    /// There may be something for the keeper to do.
+    call: Condvar,
+    seal: SealThread,
+    /// Whether somebody reads an older commit.
+    held: Box<dyn Fn() -> bool + Send + Sync>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct State {
+    store: Store,
+    /// Jobs that somebody is running.
+    jobs: usize,
+    commits: Commits,
+    /// The keeper is to end.
+    closing: bool,
+}
+
+impl Volume {
+    /// Shares a store. `holds` says whether somebody reads an older commit of it.
+    pub fn new(store: Store, holds: Option<Holds>) -> Self {
+        let seal = SealThread::start();
+        let held = move || holds.as_ref().is_some_and(Holds::any);
+        let state = State { store, jobs: 0, commits: Commits::default(), closing: false };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            call: Condvar::new(),
+            seal,
+            held: Box::new(held),
+            keeper: Mutex::new(None),
+        });
+        let volume = Self(shared);
+        let keeper = keeper::start(Arc::downgrade(&volume.0));
+        *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        volume
+    }
+
+    /// Makes everything safe, says so in seal and superblock, and ends the keeper. What is done
+    /// afterwards is refused.
+    pub fn close(&self) -> Result<(), Error> {
+        {
+            let mut state = self.0.lock()?;
+            state.closing = true;
+            self.0.call.notify_all();
+        }
+        let keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            // If it panicked, the lock says so below.
+            let _ = keeper.join();
+        }
+        if self.0.lock()?.store.is_read_only() {
+            return Ok(());
+        }
+        self.0.sync()?;
+        self.0.confirm()
+    }
+
+    /// Something done to the store itself, with all other threads waiting.
+    pub fn with<T>(
+        &self,
+        mut what: impl FnMut(&mut Store) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.0.with(&mut what)
+    }
+}
+
+impl Shared {
+    /// The store. If a thread panicked while it had it, nobody knows what state it is in: no more of
+    /// it is shown, and above all nothing of it is committed.
+    fn lock(&self) -> Result<MutexGuard<'_, State>, Error> {
+        self.state.lock().map_err(|_| Error::Stopped(Trouble::System(0)))
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, Error> {
+        self.changed.wait(state).map_err(|_| Error::Stopped(Trouble::System(0)))
+    }
+
+    /// Does something, once more if a commit has made room for it.
+    fn with<T>(&self, what: &mut dyn FnMut(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
+        let mut state = self.lock()?;
+        let mut done = what(&mut state.store);
+        if matches!(done, Err(Error::Full)) && state.store.commit_makes_room() {
+            drop(state);
+            self.sync()?;
+            state = self.lock()?;
+            done = what(&mut state.store);
+        }
+        self.tidy(state)?;
+        done
+    }
+
+    /// What is due between two operations.
+    fn tidy(&self, mut state: MutexGuard<'_, State>) -> Result<(), Error> {
+        state.store.tidy();
+        if !state.commits.dirty && state.store.has_changed() {
+            state.commits.note();
+            self.call.notify_one();
+        }
+        if state.store.needs_commit() && !state.store.is_read_only() {
+            drop(state);
+            self.sync()?;
+        }
+        Ok(())
+    }
+}
+
+/// The time now.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Time { seconds: since.as_secs().cast_signed(), nanoseconds: since.subsec_nanos() }
+}

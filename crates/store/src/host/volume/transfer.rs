@@ -1,0 +1,102 @@
+//! Bytes between the medium and memory, while others go on.
+
+use super::{Shared, Volume, now};
+use crate::attributes::{ObjectId, Time};
+use crate::error::Error;
+
+/// A read whose pages were changed while they were fetched is begun anew so often, then done with
+/// everybody waiting.
+const ATTEMPTS: usize = 8;
+
+impl Volume {
+    /// Reads from a file; gives how many bytes there were.
+    pub fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
+        let shared = &self.0;
+        for _ in 0..ATTEMPTS {
+            let mut state = shared.lock()?;
+            let begun = state.store.begin_read_of_file(object, offset, into);
+            let reading = begun.map_err(|error| state.store.explain(error))?;
+            if reading.fetches.is_empty() {
+                return Ok(reading.length);
+            }
+            drop(state);
+            let mut right = true;
+            for mut fetch in reading.fetches {
+                let done = fetch.run();
+                let mut state = shared.lock()?;
+                right &= state.store.fetched(&fetch, done)?;
+                state.store.tidy();
+                drop(state);
+                fetch.copy(offset, &mut into[..reading.length]);
+            }
+            if right {
+                return Ok(reading.length);
+            }
+        }
+        let mut state = shared.lock()?;
+        let done = state.store.read(object, offset, into);
+        state.store.tidy();
+        done.map_err(|error| state.store.explain(error))
+    }
+
+    /// Writes to a file: all of it, or nothing.
+    pub fn write(
+        &self,
+        object: ObjectId,
+        offset: u64,
+        from: &[u8],
+        time: Time,
+    ) -> Result<(), Error> {
+        self.0.make_frames()?;
+        self.0.with(&mut |store| store.write(object, offset, from, time))
+    }
+
+    /// Writes to the end of a file, wherever that is by now; gives where that was.
+    pub fn append(&self, object: ObjectId, from: &[u8]) -> Result<u64, Error> {
+        self.0.make_frames()?;
+        self.0.with(&mut |store| store.append(object, from, now()))
+    }
+
+    /// Makes everything safe that was done before.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.0.sync()
+    }
+}
+
+impl Shared {
+    /// Writes some dirty pages out; says whether there were any.
+    pub(super) fn flush_some(&self) -> Result<bool, Error> {
+        let mut state = self.lock()?;
+        let Some(mut job) = state.store.take_job()? else { return Ok(false) };
+        state.jobs += 1;
+        drop(state);
+        let done = job.run();
+        let mut state = self.lock()?;
+        state.jobs -= 1;
+        let done = state.store.finish_job(job, done);
+        state.store.tidy();
+        self.changed.notify_all();
+        done.map(|()| true)
+    }
+
+    /// Returns when there are frames to write to; helps if there are none.
+    fn make_frames(&self) -> Result<(), Error> {
+        loop {
+            let state = self.lock()?;
+            if state.store.should_write_out() {
+                self.call.notify_one();
+            }
+            if !state.store.crowded() {
+                return Ok(());
+            }
+            drop(state);
+            if !self.flush_some()? {
+                let state = self.lock()?;
+                // Others are writing out all that is dirty.
+                if state.jobs > 0 {
+                    drop(self.wait(state)?);
+                }
+            }
+        }
+    }
+}
