@@ -61,6 +61,9 @@ pub enum Error {
     /// Waiting for a lock would never end.
     #[error("waiting for that lock would never end")]
     Deadlock,
+    /// As many locks as the table can hold.
+    #[error("there are too many locks")]
+    TooManyLocks,
 
     /// No room.
     #[error("the store is full")]
@@ -288,6 +291,7 @@ impl Error {
             Self::Stale => 116,
             Self::Locked => 11,
             Self::Deadlock => 35,
+            Self::TooManyLocks => 37,
             Self::Full | Self::KeysFull(_) | Self::Medium(Trouble::Full) => 28,
             Self::NoMemory { .. } => 12,
             Self::ReadOnly | Self::Medium(Trouble::ReadOnly) => 30,

@@ -21,6 +21,7 @@ mod files;
 #[cfg(feature = "std")]
 pub mod host;
 pub mod keys;
+pub mod locks;
 pub mod medium;
 mod opening;
 mod pages;
