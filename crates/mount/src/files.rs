@@ -1,0 +1,117 @@
+//! What is mounted, as it is seen from here: the operations of a store's volume.
+//!
+//! A trait, so that what is said to the kernel can be tested on files in memory. Every operation
+//! may be called by several threads at once, and is all done or not done.
+
+use store::{Allocate, Attributes, Change, Entry, Error, Make, ObjectId, Room, Seek, Taken, Time};
+
+/// Whether an extended attribute may be there before it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetExtra {
+    /// It may.
+    Any,
+    /// It must not: [`Error::Exists`].
+    New,
+    /// It must: [`Error::NoData`].
+    Existing,
+}
+
+/// Files to be mounted.
+pub trait Files: Send + Sync + 'static {
+    /// What a name in a directory stands for.
+    fn lookup(&self, parent: ObjectId, name: &[u8]) -> Result<Attributes, Error>;
+    /// In which directory a directory lies.
+    fn parent(&self, directory: ObjectId) -> Result<ObjectId, Error>;
+    /// All that `stat` shows.
+    fn attributes(&self, object: ObjectId) -> Result<Attributes, Error>;
+    /// Changes some of that.
+    fn change(&self, object: ObjectId, change: &Change, now: Time) -> Result<Attributes, Error>;
+    /// Makes a file, directory, pipe, device or socket.
+    fn make(
+        &self,
+        parent: ObjectId,
+        name: &[u8],
+        make: &Make,
+        now: Time,
+    ) -> Result<Attributes, Error>;
+    /// Makes a symbolic link.
+    fn make_link(
+        &self,
+        parent: ObjectId,
+        name: &[u8],
+        target: &[u8],
+        user: u32,
+        group: u32,
+        now: Time,
+    ) -> Result<Attributes, Error>;
+    /// Where a symbolic link points.
+    fn read_link(&self, object: ObjectId) -> Result<Vec<u8>, Error>;
+    /// Gives a file one more name.
+    fn link(
+        &self,
+        object: ObjectId,
+        parent: ObjectId,
+        name: &[u8],
+        now: Time,
+    ) -> Result<Attributes, Error>;
+    /// Takes a name away from what is no directory.
+    fn unlink(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    /// Removes an empty directory.
+    fn remove_directory(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    /// Gives something another name.
+    fn rename(
+        &self,
+        from: ObjectId,
+        name: &[u8],
+        to: ObjectId,
+        new_name: &[u8],
+        taken: Taken,
+        now: Time,
+    ) -> Result<(), Error>;
+    /// Shows the entries of a directory after a cookie (0: all), without `.` and `..`, until
+    /// `visit` says `false`.
+    fn list(
+        &self,
+        directory: ObjectId,
+        after: u64,
+        visit: &mut dyn FnMut(&Entry) -> bool,
+    ) -> Result<(), Error>;
+    /// Keeps an object alive without a name, until it is closed as often as it was opened.
+    fn open(&self, object: ObjectId) -> Result<(), Error>;
+    /// Undoes one [`open`](Self::open).
+    fn close(&self, object: ObjectId);
+    /// Fills `into` from a file, less at its end; answers how much.
+    fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error>;
+    /// Writes all of `from`.
+    fn write(&self, object: ObjectId, offset: u64, from: &[u8], now: Time) -> Result<(), Error>;
+    /// What `fallocate` does.
+    fn allocate(
+        &self,
+        object: ObjectId,
+        how: Allocate,
+        offset: u64,
+        length: u64,
+        now: Time,
+    ) -> Result<(), Error>;
+    /// Where, from an offset on, data or a hole begins.
+    fn seek(&self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error>;
+    /// Returns when everything is safe from a crash.
+    fn sync(&self) -> Result<(), Error>;
+    /// How full it is.
+    fn room(&self) -> Result<Room, Error>;
+    /// An extended attribute.
+    fn extra(&self, object: ObjectId, name: &[u8]) -> Result<Vec<u8>, Error>;
+    /// Sets one.
+    fn set_extra(
+        &self,
+        object: ObjectId,
+        name: &[u8],
+        value: &[u8],
+        how: SetExtra,
+        now: Time,
+    ) -> Result<(), Error>;
+    /// Removes one.
+    fn remove_extra(&self, object: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    /// The names of all.
+    fn extras(&self, object: ObjectId) -> Result<Vec<Vec<u8>>, Error>;
+}
