@@ -1,12 +1,17 @@
 //! Contents: written, read, cut, with holes, by several at once; and the times of it.
 
 use crate::Place;
+use mount::Options;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
+
+fn new(place: &Place) -> File {
+    File::options().read(true).write(true).create_new(true).open(place.at("f")).unwrap()
+}
 
 #[test]
 fn large_files_come_back_as_they_were() {
@@ -42,7 +47,7 @@ fn files_are_cut_and_grow_with_zeros() {
 #[test]
 fn holes_are_found_made_and_read_as_zeros() {
     let place = Place::new();
-    let file = File::options().read(true).write(true).create(true).open(place.at("f")).unwrap();
+    let file = new(&place);
     file.write_all_at(b"begin", 0).unwrap();
     file.write_all_at(b"end", 1 << 20).unwrap();
     file.sync_all().unwrap();
@@ -53,7 +58,7 @@ fn holes_are_found_made_and_read_as_zeros() {
     assert_eq!(data((1 << 20) + 3), Err(rustix::io::Errno::NXIO));
     assert_eq!(file.metadata().unwrap().blocks(), 16);
 
-    file.write_all_at(&[1; 20_000], 0).unwrap();
+    file.write_all_at(&vec![1; 20_000], 0).unwrap();
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     fallocate(&file, punch, 5_000, 10_000).unwrap();
     let mut contents = vec![9; 20_000];
@@ -76,12 +81,33 @@ fn holes_are_found_made_and_read_as_zeros() {
 #[test]
 fn what_is_written_and_not_yet_stored_is_no_hole() {
     let place = Place::new();
-    let file = File::options().read(true).write(true).create(true).open(place.at("f")).unwrap();
+    let file = new(&place);
     file.set_len(1 << 20).unwrap();
     file.write_all_at(&[5; 8192], 1 << 16).unwrap();
     // The kernel has these bytes and the store does not: who copies the file must not leave them out.
     let other = File::open(place.at("f")).unwrap();
     assert_eq!(seek(&other, SeekFrom::Data(0)), Ok(1 << 16));
+}
+
+#[test]
+fn many_can_ask_for_holes_while_the_kernel_writes() {
+    let place = Place::with(&Options { threads: 2, ..Options::default() });
+    std::thread::scope(|scope| {
+        for who in 0..8_u64 {
+            let path = place.at(&format!("f{who}"));
+            scope.spawn(move || {
+                let file = File::options().read(true).write(true).create_new(true).open(path);
+                let file = file.unwrap();
+                file.set_len(1 << 24).unwrap();
+                for round in 1..40 {
+                    let at = (40 - round) << 16;
+                    file.write_all_at(&[1; 5000], at).unwrap();
+                    assert_eq!(seek(&file, SeekFrom::Data(0)), Ok(at));
+                    assert_eq!(seek(&file, SeekFrom::Hole(at)), Ok(at + 8192));
+                }
+            });
+        }
+    });
 }
 
 #[test]

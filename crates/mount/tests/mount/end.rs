@@ -20,13 +20,11 @@ fn is_mounted(path: &std::path::Path) -> bool {
 fn unmounting_writes_what_the_kernel_still_had() {
     let mut place = Place::new();
     assert!(is_mounted(place.root()));
-    let file = File::options().create(true).write(true).open(place.at("f")).unwrap();
-    // Mapped pages are written when the kernel likes; so are these until the file is closed.
-    (&file).write_all(&[3; 100_000]).unwrap();
-    drop(file);
+    fs::write(place.at("f"), vec![3; 100_000]).unwrap();
     place.mounted.unmount().unwrap();
     assert!(!is_mounted(place.root()));
     assert!(place.files.syncs.load(Ordering::Relaxed) > 0);
+    assert_eq!(place.stored("f").size, 100_000);
     assert_eq!(place.files.opened(), 0, "nothing is known any more");
     assert_eq!(fs::read_dir(place.root()).unwrap().count(), 0);
     // A second time is no mistake, and touches nothing.

@@ -4,6 +4,7 @@ mod contents;
 mod end;
 mod memory;
 mod names;
+mod ordinary;
 mod owners;
 mod place;
 mod programs;

@@ -90,7 +90,7 @@ impl Node {
 
     fn cut(&mut self, size: u64) {
         self.pages.retain(|page, _| *page * PAGE < size);
-        if size % PAGE != 0
+        if !size.is_multiple_of(PAGE)
             && let Some(page) = self.pages.get_mut(&(size / PAGE))
         {
             page[(size % PAGE) as usize..].fill(0);

@@ -3,8 +3,10 @@
 use crate::Place;
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, openat, renameat_with};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::Ordering;
 
@@ -81,6 +83,10 @@ fn errors_have_their_numbers() {
     let error = fs::write(place.at(&"x".repeat(256)), "").unwrap_err();
     assert_eq!(error.raw_os_error(), Some(36));
     fs::write(place.at(&"x".repeat(255)), "").unwrap();
+    let odd = place.root().join(OsStr::from_bytes(b" \n\xff\\ "));
+    fs::write(&odd, "odd").unwrap();
+    let mut names = fs::read_dir(place.root()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(names.any(|name| name == odd));
     let error = fs::read(place.at("d/f/g")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotADirectory);
 }
