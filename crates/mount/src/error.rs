@@ -92,6 +92,16 @@ pub enum Error {
         /// What the system, or `fusermount3`, says.
         cause: String,
     },
+    /// It failed while it was mounted.
+    #[error(
+        "what answered for {} has failed, so it was unmounted: what programs had written and \
+         the kernel had not handed over may be lost; mount it again",
+        path.display()
+    )]
+    Broken {
+        /// Where.
+        path: PathBuf,
+    },
     /// Unmounted, but not all is safe.
     #[error("{} is unmounted, but what was written last is not safe: {cause}", path.display())]
     Flush {

@@ -53,10 +53,18 @@ enum Stage {
     Over,
 }
 
-/// Whether the kernel still asks.
-#[derive(Default)]
+/// Whether the kernel still asks, and still is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Not,
+    /// The kernel said that it will ask no more.
+    Unmounted,
+    /// Some of the threads have failed; the mount may be there, with or without an answer.
+    Broken,
+}
+
 struct End {
-    ended: Mutex<bool>,
+    ended: Mutex<Ending>,
     told: Condvar,
 }
 
@@ -81,7 +89,7 @@ impl<F: Files> Mounted<F> {
         console: Arc<dyn Console>,
     ) -> Result<Self, Error> {
         let (point, device) = Point::mount(path, options)?;
-        let end = Arc::new(End::default());
+        let end = Arc::new(End { ended: Mutex::new(Ending::Not), told: Condvar::new() });
         // From here on, whatever goes wrong: dropping it takes the mount away.
         let mut mounted = Self { point, files: files.clone(), end, stage: Stage::Begun };
         let mut config = Config::default();
@@ -97,8 +105,12 @@ impl<F: Files> Mounted<F> {
         let end = mounted.end.clone();
         let run = move || {
             // Also when it ends by a panic: whoever waits must be told.
-            let _tell = Tell(end);
-            session.run()
+            let mut tell = Tell(end, Ending::Broken);
+            let result = session.run();
+            if result.is_ok() {
+                tell.1 = Ending::Unmounted;
+            }
+            result
         };
         let thread = thread::Builder::new().name("mount".to_owned()).spawn(run).map_err(kernel)?;
         mounted.stage = Stage::Answered(thread);
@@ -110,10 +122,16 @@ impl<F: Files> Mounted<F> {
         self.point.path()
     }
 
-    /// Waits until the mount has ended, because somebody else unmounted it; answers whether it has.
+    /// Waits until the mount has ended, because somebody else unmounted it or it broke; answers
+    /// whether it has. [`unmount`](Self::unmount) then says which, and clears away what is left.
     pub fn wait(&self, at_most: Duration) -> bool {
+        self.ending(at_most) != Ending::Not
+    }
+
+    fn ending(&self, at_most: Duration) -> Ending {
         let ended = self.end.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.end.told.wait_timeout_while(ended, at_most, |ended| !*ended);
+        let waited =
+            self.end.told.wait_timeout_while(ended, at_most, |ended| *ended == Ending::Not);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -122,7 +140,7 @@ impl<F: Files> Mounted<F> {
     ///
     /// # Errors
     /// [`Error::Busy`] names who uses it: it then is still mounted, and this can be called again.
-    /// [`Error::Flush`]: it no longer is.
+    /// [`Error::Flush`], [`Error::Broken`]: it no longer is.
     pub fn unmount(&mut self) -> Result<(), Error> {
         self.end(PATIENCE)
     }
@@ -133,18 +151,33 @@ impl<F: Files> Mounted<F> {
             return Ok(());
         }
         let path = self.point.path().to_owned();
-        if !self.wait(Duration::ZERO) {
-            self.point.unmount(patience)?;
-            // If somebody else took it out of sight, it may still be used where we cannot see it.
-            if !self.wait(patience) {
-                return Err(Error::Busy { path, holders: Vec::new() });
+        let ending = self.ending(Duration::ZERO);
+        match ending {
+            Ending::Not => {
+                self.point.unmount(patience)?;
+                // If somebody else took it out of sight, it may be used where we cannot see it.
+                if !self.wait(patience) {
+                    return Err(Error::Busy { path, holders: Vec::new() });
+                }
             }
+            Ending::Broken => {
+                if self.point.unmount(patience).is_err() {
+                    self.point.detach(false);
+                }
+            }
+            // Not asked any more, but perhaps still there: the kernel was told to give it up.
+            Ending::Unmounted => self.point.clear(),
         }
         if let Stage::Answered(session) = std::mem::replace(&mut self.stage, Stage::Over) {
             // What went wrong in it was answered to who asked; the store is what counts now.
             let _ = session.join();
         }
-        self.files.sync().map_err(|cause| Error::Flush { path, cause })
+        let synced = self.files.sync();
+        match (synced, ending) {
+            (Err(cause), _) => Err(Error::Flush { path, cause }),
+            (Ok(()), Ending::Broken) => Err(Error::Broken { path }),
+            (Ok(()), _) => Ok(()),
+        }
     }
 }
 
@@ -164,11 +197,11 @@ impl<F: Files> Drop for Mounted<F> {
 }
 
 /// Tells those who wait when it is dropped.
-struct Tell(Arc<End>);
+struct Tell(Arc<End>, Ending);
 
 impl Drop for Tell {
     fn drop(&mut self) {
-        *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner) = self.1;
         self.0.told.notify_all();
     }
 }

@@ -97,6 +97,19 @@ impl Point {
         let _ = take_away(&self.path, true);
     }
 
+    /// Takes away what is left when the kernel asks no more, if that is dead: what answers is
+    /// somebody else's, mounted there since.
+    pub(crate) fn clear(&self) {
+        let dead = |error: io::Error| {
+            rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::NOTCONN)
+        };
+        if matches!(self.is_on_top(), Ok(true))
+            && self.path.symlink_metadata().err().is_some_and(dead)
+        {
+            let _ = take_away(&self.path, true);
+        }
+    }
+
     /// Whether ours is there, and nothing lies on it.
     fn is_on_top(&self) -> Result<bool, Error> {
         let top = table::at(&self.path).map_err(|cause| Error::Unmount {

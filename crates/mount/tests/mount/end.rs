@@ -122,6 +122,48 @@ fn a_mount_that_nobody_answers_for_any_more_is_replaced() {
     assert!(!is_mounted(&folder.0));
 }
 
+/// Tells the kernel to give a mount up, as an administrator does with one that hangs.
+fn abort(path: &std::path::Path) {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let name = path.to_str().unwrap().replace(' ', "\\040");
+    let line = table.lines().find(|line| line.contains(&name)).unwrap();
+    let minor = line.split([' ', ':']).nth(3).unwrap();
+    // Not every machine has this mounted in its place.
+    let control = Folder::new();
+    let flags = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("fusectl", &control.0, "fusectl", flags, None).unwrap();
+    let written = fs::write(control.0.join(minor).join("abort"), "1");
+    rustix::mount::unmount(&control.0, rustix::mount::UnmountFlags::empty()).unwrap();
+    written.unwrap();
+}
+
+#[test]
+fn a_mount_that_the_kernel_gave_up_is_cleared_away() {
+    let mut place = Place::new();
+    abort(place.root());
+    assert!(place.mounted.wait(Duration::from_secs(10)));
+    assert_eq!(fs::metadata(place.root()).unwrap_err().raw_os_error(), Some(107));
+    place.mounted.unmount().unwrap();
+    assert!(!is_mounted(place.root()));
+}
+
+#[test]
+fn a_mount_whose_threads_fail_is_unmounted_all_the_same() {
+    let options = Options { threads: 2, ..Options::default() };
+    let mut place = Place::with(&options);
+    place.files.fail();
+    // Each one that is asked takes a thread with it.
+    for _ in 0..3 {
+        let _ = fs::metadata(place.at("anything"));
+        if place.mounted.wait(Duration::from_millis(300)) {
+            break;
+        }
+    }
+    let error = place.mounted.unmount().unwrap_err();
+    assert!(matches!(error, Error::Broken { .. }), "{error}");
+    assert!(!is_mounted(place.root()));
+}
+
 #[test]
 fn a_read_only_mount_refuses_changes() {
     let place = Place::with(&Options { read_only: true, ..Options::default() });

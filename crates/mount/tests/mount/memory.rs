@@ -3,7 +3,7 @@
 
 use mount::{Files, SetExtra};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use store::{
     Allocate, Attributes, Change, Damage, Damaged, Entry, Error, Kind, Make, ObjectId, Room, Seek,
@@ -35,6 +35,7 @@ pub(crate) struct Memory {
     pub(crate) syncs: AtomicU64,
     pub(crate) reads: AtomicU64,
     pub(crate) lookups: AtomicU64,
+    failing: AtomicBool,
 }
 
 fn zero(object: u64, mode: u32) -> Attributes {
@@ -211,6 +212,7 @@ impl Memory {
             syncs: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             lookups: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
         }
     }
 
@@ -228,6 +230,11 @@ impl Memory {
         self.state().nodes.values().filter(|node| node.opened > 0).count()
     }
 
+    /// From now on, every lookup panics.
+    pub(crate) fn fail(&self) {
+        self.failing.store(true, Ordering::Relaxed);
+    }
+
     /// From now on, whoever asks for this object is told that it is damaged.
     pub(crate) fn damage(&self, object: u64) {
         self.state().damaged = Some(object);
@@ -237,6 +244,7 @@ impl Memory {
 impl Files for Memory {
     fn lookup(&self, parent: ObjectId, name: &[u8]) -> Result<Attributes, Error> {
         self.lookups.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.failing.load(Ordering::Relaxed), "as the test wants it");
         let mut state = self.state();
         let found = state.find(parent, name)?;
         Ok(state.node(ObjectId(found))?.attributes)
