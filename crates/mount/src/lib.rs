@@ -18,6 +18,6 @@ mod server;
 
 pub use console::Console;
 pub use error::Error;
-pub use files::{Files, SetExtra};
+pub use files::Files;
 pub use mounted::{Mounted, Options};
 pub use point::Holder;

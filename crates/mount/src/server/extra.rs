@@ -4,9 +4,10 @@
 //! (`system.posix_acl_…`) are not kept: they would have to be heeded, too.
 
 use super::{Server, translate};
-use crate::{Files, SetExtra};
+use crate::Files;
 use fuser::{Errno, ReplyXattr};
 use store::ObjectId;
+use store::SetExtra;
 
 /// `XATTR_CREATE` and `XATTR_REPLACE` of `<linux/xattr.h>`.
 const CREATE: i32 = 1;

@@ -65,7 +65,7 @@ impl<F: Files> Server<F> {
         match found {
             // There is data, whatever else the kernel has.
             Ok(at) if what == Seek::Data && at == offset => answer(reply, Ok(at)),
-            Ok(_) | Err(Error::NoData) => {
+            Ok(_) | Err(Error::NothingThere) => {
                 let question = Question { object, what, offset, reply };
                 if let Err(unsent) = self.seeker.0.send(question) {
                     unsent.0.reply.error(Errno::EIO);
@@ -76,10 +76,9 @@ impl<F: Files> Server<F> {
     }
 }
 
-/// Here, unlike with attributes, "there is none" is `ENXIO`.
 fn number(teller: &Teller, error: &Error) -> Errno {
     teller.consider(error);
-    if *error == Error::NoData { Errno::ENXIO } else { translate::errno(error) }
+    translate::errno(error)
 }
 
 fn answer(reply: ReplyLseek, found: Result<u64, Errno>) {

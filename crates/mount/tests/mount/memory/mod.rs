@@ -3,13 +3,14 @@
 
 mod state;
 
-use mount::{Files, SetExtra};
+use mount::Files;
 use state::{Node, PAGE, State, zero};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use store::{
-    Allocate, Attributes, Change, Entry, Error, Kind, Make, ObjectId, Room, Seek, Taken, Time,
+    Allocate, Attributes, Change, Entry, Error, Kind, Make, ObjectId, Room, Seek, SetExtra, Taken,
+    Time,
 };
 
 pub(crate) struct Memory {
@@ -311,7 +312,7 @@ impl Files for Memory {
         let node = state.node(object)?;
         let size = node.attributes.size;
         if offset >= size {
-            return Err(Error::NoData);
+            return Err(Error::NothingThere);
         }
         let mut at = offset;
         while at < size {
@@ -320,7 +321,7 @@ impl Files for Memory {
             }
             at = (at / PAGE + 1) * PAGE;
         }
-        if what == Seek::Hole { Ok(size) } else { Err(Error::NoData) }
+        if what == Seek::Hole { Ok(size) } else { Err(Error::NothingThere) }
     }
 
     fn sync(&self) -> Result<(), Error> {
