@@ -35,6 +35,7 @@ mod space;
 mod store;
 pub mod superblock;
 mod tree;
+mod verify;
 mod whole;
 
 pub use attributes::{
@@ -49,6 +50,7 @@ pub use opening::{Closed, Media, Memory};
 pub use pages::{Frames, Heap};
 pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};
 pub use store::Store;
+pub use verify::{Finding, Progress, Report};
 
 #[cfg(test)]
 mod tests {

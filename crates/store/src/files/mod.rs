@@ -13,7 +13,7 @@ pub(crate) mod flushing;
 pub(crate) mod inode;
 mod making;
 mod mapping;
-mod names;
+pub(crate) mod names;
 mod objects;
 pub(crate) mod reading;
 mod removing;

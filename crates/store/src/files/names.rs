@@ -18,14 +18,14 @@ pub(crate) const LONGEST: usize = 255;
 
 /// One of the names that lie under one hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) object: u64,
-    pub(super) kind: Kind,
-    pub(super) name: Vec<u8>,
+pub(crate) struct Named {
+    pub(crate) object: u64,
+    pub(crate) kind: Kind,
+    pub(crate) name: Vec<u8>,
 }
 
 /// All the names of a record; those that make no sense are left out.
-pub(super) fn decode(mut record: &[u8]) -> Vec<Named> {
+pub(crate) fn decode(mut record: &[u8]) -> Vec<Named> {
     let mut out = Vec::new();
     while let Some((object, rest)) = record.split_first_chunk::<8>() {
         let Some((&[what, length], rest)) = rest.split_first_chunk::<2>() else { break };

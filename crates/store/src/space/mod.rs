@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pins::Pins;
 use region::BLOCKS;
-pub(crate) use region::Region;
+pub(crate) use region::{BLOCKS as REGION, Region};
 
 /// One region in so many is for nodes, as long as there is a choice: data then lies in a row.
 const NODE_REGIONS: u64 = 8;
@@ -297,18 +297,14 @@ impl Space {
     }
 
     fn record_free(&mut self, tree: &mut Tree, start: u64, blocks: u64) -> Result<(), Error> {
-        let (mut at, end) = (start, start + blocks);
-        while at < end {
-            let number = at / BLOCKS;
-            let upto = end.min((number + 1) * BLOCKS);
+        for (number, within, count) in pieces(start, blocks) {
             // Blocks of a region whose record is damaged stay lost.
             if let Some(mut region) = read(tree, number)? {
-                let were = region.clear(at % BLOCKS, upto - at);
+                let were = region.clear(within, count);
                 put(tree, number, &region)?;
                 self.used = self.used.saturating_sub(were);
-                self.pins.pin(at, upto - at);
+                self.pins.pin(number * BLOCKS + within, count);
             }
-            at = upto;
         }
         Ok(())
     }
@@ -330,6 +326,19 @@ impl Space {
         }
         Err(Error::Full)
     }
+}
+
+/// A run of blocks, region by region: which, from where in it, how many.
+pub(crate) fn pieces(start: u64, blocks: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+    let end = start + blocks;
+    let mut at = start;
+    core::iter::from_fn(move || {
+        let (number, within) = (at / BLOCKS, at % BLOCKS);
+        let upto = end.min((number + 1) * BLOCKS);
+        let count = upto.checked_sub(at).filter(|&count| count > 0)?;
+        at = upto;
+        Some((number, within, count))
+    })
 }
 
 /// Blocks that only commits may use, so that there is always room to remove something.

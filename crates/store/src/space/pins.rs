@@ -4,7 +4,7 @@
 //! crash goes back there. And while somebody reads an older commit (a backup, `ls` of a store that
 //! is mounted elsewhere), what was freed since must stay as it is.
 
-use super::region::{BLOCKS, Region};
+use super::region::Region;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
@@ -17,12 +17,9 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn insert(&mut self, start: u64, blocks: u64) {
-        let (mut at, end) = (start, start + blocks);
-        while at < end {
-            let upto = end.min((at / BLOCKS + 1) * BLOCKS);
-            let region = self.regions.entry(at / BLOCKS).or_insert_with(|| Box::new(Region::EMPTY));
-            self.count += upto - at - region.set(at % BLOCKS, upto - at);
-            at = upto;
+        for (number, within, count) in super::pieces(start, blocks) {
+            let region = self.regions.entry(number).or_insert_with(|| Box::new(Region::EMPTY));
+            self.count += count - region.set(within, count);
         }
     }
 

@@ -70,6 +70,12 @@ impl Region {
         }
     }
 
+    /// How many of these bits another does not have.
+    pub(crate) fn without(&self, other: &Self) -> u64 {
+        let words = self.0.iter().zip(&other.0);
+        words.map(|(mine, its)| u64::from((mine & !its).count_ones())).sum()
+    }
+
     /// The first run of clear bits in `from..to` that has at least `least` of them; at most `most`
     /// are given.
     pub(crate) fn find(&self, from: u64, to: u64, least: u64, most: u64) -> Option<(u64, u64)> {

@@ -109,6 +109,14 @@ impl Tree {
         &mut self.sessions
     }
 
+    /// The root that was last written, and its level.
+    pub(crate) fn root(&self) -> Result<(Pointer, u8), Error> {
+        match self.root {
+            Link::Written(pointer) => Ok((pointer, self.level)),
+            Link::Fresh(_) => Err(Error::Invalid("changes have to be committed before that")),
+        }
+    }
+
     /// How many nodes wait for the next commit.
     pub(crate) fn fresh(&self) -> usize {
         self.nodes.fresh()

@@ -210,7 +210,10 @@ impl InStore {
         drop(store);
         let closed = Closed::look(self.media.clone())?;
         let secret = Secret::KeyFile(&KEY);
-        self.store = Some(closed.open(&secret, give(self.memory), Some(&mut self.dice))?);
+        let mut store = closed.open(&secret, give(self.memory), Some(&mut self.dice))?;
+        let report = store.verify(&mut |_| true)?;
+        assert_eq!(report.findings, [], "all records fit together");
+        self.store = Some(store);
         Ok(())
     }
 
