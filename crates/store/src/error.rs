@@ -84,6 +84,18 @@ pub enum Error {
     #[error("{0}")]
     Damaged(Damage),
 
+    /// Nothing here says that it is a backup.
+    #[error("this is not a backup of a store")]
+    NotABackup,
+    /// A backup that was cut short.
+    #[error("the backup ends too early: part of it is missing")]
+    BackupShort,
+    /// A backup that was changed.
+    #[error("the backup is damaged: it is not what was written")]
+    BackupDamaged,
+    /// Somebody did not want to wait for the end.
+    #[error("it was interrupted")]
+    Interrupted,
     /// Nothing here says that it is a store.
     #[error("this is not a store")]
     NotAStore,
@@ -291,6 +303,7 @@ impl Error {
             Self::Stale => 116,
             Self::Locked => 11,
             Self::Deadlock => 35,
+            Self::Interrupted => 4,
             Self::TooManyLocks => 37,
             Self::Full | Self::KeysFull(_) | Self::Medium(Trouble::Full) => 28,
             Self::NoMemory { .. } => 12,

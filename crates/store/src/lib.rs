@@ -14,6 +14,7 @@ extern crate alloc;
 extern crate std;
 
 mod attributes;
+pub mod backup;
 mod cipher;
 mod committing;
 mod error;

@@ -282,7 +282,7 @@ fn root_directory((user, group): (u32, u32), now: Time) -> Inode {
 }
 
 /// Nothing is ever overwritten that may be somebody's store.
-fn refuse_if_there(media: &Media) -> Result<(), Error> {
+pub(crate) fn refuse_if_there(media: &Media) -> Result<(), Error> {
     let begins = |medium: &dyn Medium| {
         let mut block = [0; BLOCK];
         medium.read(0, &mut block).is_ok() && block != [0; BLOCK]

@@ -1,0 +1,124 @@
+//! From a backup to a store.
+
+use super::{HEAD, MAGIC, Source, Sum, VERSION};
+use crate::error::Error;
+use crate::keys::{KEY_AREA_AT, KEY_AREA_BYTES, KeyArea, Secret};
+use crate::medium::{Medium, Randomness};
+use crate::opening::{Media, refuse_if_there};
+use crate::place::{self, BLOCK, FIRST, NOWHERE};
+use crate::seal::Seal;
+use crate::superblock::Superblock;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Blocks of one run are at most so many: more would be somebody's attempt to take all memory.
+const LONGEST_RUN: u64 = 1 << 16;
+/// The medium grows by at least so much at a time.
+const GROWTH: u64 = 64 << 20;
+
+/// Makes a store of a backup, on empty media. Only at the end it gets a seal: until then it is none.
+/// Gives the commit that it has. Who restores an older commit than the newest undoes what came
+/// after, and nobody but the caller can know whether that is meant.
+///
+/// # Errors
+/// [`Error::NotABackup`], [`Error::BackupShort`], [`Error::BackupDamaged`], [`Error::WrongKey`].
+pub fn restore(
+    source: &mut dyn Source,
+    media: &Media,
+    secret: &Secret<'_>,
+    randomness: &mut dyn Randomness,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64, Error> {
+    refuse_if_there(media)?;
+    let mut reading = Reading { source, sum: Sum::default() };
+    let head: [u8; HEAD] = reading.array()?;
+    if head[..16] != MAGIC[..] {
+        return Err(Error::NotABackup);
+    }
+    let found = u32::from_le_bytes([head[16], head[17], head[18], head[19]]);
+    if found != VERSION {
+        return Err(Error::Version { what: "backup", found, known: VERSION });
+    }
+    let superblock = Superblock::decode(&reading.array()?)?;
+    let mut area = vec![0; KEY_AREA_BYTES];
+    reading.fill(&mut area)?;
+    let mut keys = KeyArea::decode(&area)?.open(secret)?;
+    let store = &*media.store;
+    let header = place::bytes(FIRST).max(KEY_AREA_AT + 2 * KEY_AREA_BYTES as u64);
+    store.grow(header.max(store.size())).map_err(Error::Medium)?;
+    for _copy in 0..2 {
+        keys.write(store, randomness)?;
+        keys.settle()?;
+    }
+    reading.blocks(store, progress)?;
+    reading.check_end()?;
+    superblock.write(store)?;
+    store.sync().map_err(Error::Medium)?;
+    let mut seal = Seal {
+        identity: superblock.identity,
+        serial: 0,
+        keys_serial: keys.serial(),
+        keys_intended: keys.serial(),
+        current: superblock.root,
+        intended: None,
+    };
+    seal.write(&*media.seal, keys.keyring().seal_key())?;
+    media.seal.sync().map_err(Error::SealMedium)?;
+    Ok(superblock.root.commit())
+}
+
+struct Reading<'a> {
+    source: &'a mut dyn Source,
+    sum: Sum,
+}
+
+impl Reading<'_> {
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), Error> {
+        self.source.fill(into)?;
+        self.sum.add(into);
+        Ok(())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let mut out = [0; N];
+        self.fill(&mut out)?;
+        Ok(out)
+    }
+
+    /// Copies runs to where they belong.
+    fn blocks(
+        &mut self,
+        store: &dyn Medium,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), Error> {
+        let (mut copied, mut bytes) = (0, Vec::new());
+        loop {
+            let address = u64::from_le_bytes(self.array()?);
+            let blocks = u64::from_le_bytes(self.array()?);
+            if address == 0 {
+                return if blocks == copied { Ok(()) } else { Err(Error::BackupDamaged) };
+            }
+            if !(FIRST..NOWHERE).contains(&address) || blocks == 0 || blocks > LONGEST_RUN {
+                return Err(Error::BackupDamaged);
+            }
+            bytes.resize(blocks as usize * BLOCK, 0);
+            self.fill(&mut bytes)?;
+            let end = place::bytes(address + blocks);
+            if end > store.size() {
+                let most = end.max(store.size() + GROWTH);
+                store.grow(most).or_else(|_| store.grow(end)).map_err(Error::Medium)?;
+            }
+            store.write(place::bytes(address), &bytes).map_err(Error::Medium)?;
+            copied += blocks;
+            if !progress(copied) {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+
+    fn check_end(self) -> Result<(), Error> {
+        let mut said = [0; 32];
+        self.source.fill(&mut said)?;
+        if said == self.sum.end() { Ok(()) } else { Err(Error::BackupDamaged) }
+    }
+}
