@@ -11,6 +11,7 @@ mod l2fwd;
 mod load;
 mod pages;
 mod sharing;
+mod store;
 mod udp;
 
 use bench::frame::{Bench, Machine, Plan};
@@ -21,7 +22,14 @@ use std::process::ExitCode;
 
 /// All benches, in the order in which `bench all` runs them.
 fn benches() -> Vec<Bench> {
-    vec![l2fwd::bench(), kv::bench(), pages::bench(), sharing::bench(), udp::bench()]
+    vec![
+        l2fwd::bench(),
+        kv::bench(),
+        pages::bench(),
+        sharing::bench(),
+        store::bench(),
+        udp::bench(),
+    ]
 }
 
 /// Measures ours and the peers in turn, several times, and compares them.
