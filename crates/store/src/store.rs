@@ -47,6 +47,7 @@ pub struct Store {
     /// What could not be written, until somebody who synchronises was told.
     pub(crate) lost: Vec<Error>,
     pub(crate) jobs: u64,
+    pub(crate) buffers: Vec<Vec<u8>>,
     pub(crate) flush_hand: PageKey,
     pub(crate) nodes_limit: usize,
     pub(crate) time: Time,

@@ -21,6 +21,11 @@ use alloc::vec::Vec;
 /// Pages of one job: 1 MiB.
 const JOB: usize = 256;
 
+/// Dirty pages that are many, whatever there is of memory: 16 MiB.
+const MANY: usize = 4096;
+/// Buffers that are kept for the next jobs.
+const BUFFERS: usize = 4;
+
 /// Pages to be encrypted and written.
 pub struct Job {
     medium: Arc<dyn Medium>,
@@ -64,9 +69,10 @@ impl Store {
         self.pages.crowded()
     }
 
-    /// Whether somebody who has time should write pages out: an eighth of memory is dirty.
+    /// Whether somebody who has time should write pages out: an eighth of memory is dirty, or so
+    /// much that a commit would take long.
     pub fn should_write_out(&self) -> bool {
-        self.pages.dirty() >= self.pages.piece().max(JOB)
+        self.pages.dirty() >= self.pages.piece().clamp(JOB, MANY)
     }
 
     /// How many pages wait to be written.
@@ -129,6 +135,9 @@ impl Store {
             return Err(self.stop(trouble));
         }
         for run in job.runs {
+            if self.buffers.len() < BUFFERS {
+                self.buffers.push(run.bytes);
+            }
             let pages = run.tags.len() as u64;
             let landed: Vec<bool> = (0..pages)
                 .map(|i| self.pages.land((run.object, run.first + i), job.number))
@@ -198,7 +207,9 @@ impl Store {
             self.space.release_promise(blocks);
             let (now, later) = rest.split_at(blocks as usize);
             rest = later;
-            let mut bytes = vec![0; now.len() * BLOCK];
+            // Used before, it need not be cleared: every page of it is copied over.
+            let mut bytes = self.buffers.pop().unwrap_or_default();
+            bytes.resize(now.len() * BLOCK, 0);
             for (&key, page) in now.iter().zip(bytes.chunks_exact_mut(BLOCK)) {
                 self.pages.launch(key, job.number, page);
             }

@@ -29,6 +29,9 @@ pub struct Fetch {
     bytes: Vec<u8>,
 }
 
+/// Pages that somebody is fetching: whoever needs them waits, instead of fetching them too.
+pub(crate) type Span = (ObjectId, u64, u64);
+
 /// What a read found in memory, and what has to be fetched for it.
 pub struct Reading {
     /// How many bytes it will be.
@@ -63,6 +66,17 @@ impl Fetch {
         Ok(())
     }
 
+    /// Says to the medium that they will be read.
+    pub(crate) fn announce(&self) {
+        let length = self.pages.pages * BLOCK as u64;
+        self.medium.expect(place::bytes(self.written.address), length);
+    }
+
+    /// Which pages: whose, from, to.
+    pub(crate) fn span(&self) -> Span {
+        (self.object, self.pages.first, self.pages.end())
+    }
+
     /// Copies what overlaps to a buffer that begins at `offset` of the file.
     pub fn copy(&self, offset: u64, into: &mut [u8]) {
         copy(self.pages.first * BLOCK as u64, &self.bytes, offset, into);
@@ -95,6 +109,32 @@ impl Store {
     ) -> Result<Reading, Error> {
         self.check_is_file(object)?;
         self.begin_read(object, offset, into)
+    }
+
+    /// Pages of `from..from + length` that are on the medium and not in memory, to be fetched before
+    /// somebody asks for them.
+    pub fn fetch_ahead(
+        &mut self,
+        object: ObjectId,
+        from: u64,
+        length: u64,
+    ) -> Result<Vec<Fetch>, Error> {
+        let size = self.inode(object)?.size;
+        let end = from.saturating_add(length).min(size).div_ceil(BLOCK as u64);
+        let mut page = from / BLOCK as u64;
+        let mut fetches = Vec::new();
+        while page < end {
+            if self.pages.has((object.0, page)) {
+                page += 1;
+                continue;
+            }
+            let missing = self.missing(object, page, end)?;
+            page = missing.end();
+            if let Some(written) = missing.written.clone() {
+                fetches.push(self.fetch(object, missing, written)?);
+            }
+        }
+        Ok(fetches)
     }
 
     fn check_is_file(&mut self, object: ObjectId) -> Result<(), Error> {

@@ -126,8 +126,10 @@ impl Pages {
             frame
         } else {
             let frame = self.take_frame(key, State::Clean)?;
-            if let Some(page) = page {
-                self.frames.write(frame as usize, 0, page);
+            match page {
+                Some(page) => self.frames.write(frame as usize, 0, page),
+                None if from.len() == BLOCK => {}
+                None => self.frames.write(frame as usize, 0, &[0; BLOCK]),
             }
             frame
         };
@@ -231,13 +233,12 @@ impl Pages {
         self.dirty.remove(&key)
     }
 
-    /// A frame for a page, zeros in it.
+    /// A frame for a page, with whatever is in it.
     fn take_frame(&mut self, key: PageKey, state: State) -> Result<u32, NoFrame> {
         let frame = self.find_frame().ok_or(NoFrame)?;
         self.slots[frame as usize] =
             Some(Slot { key, state, job: 0, used: true, mapped: 0, writable: 0 });
         self.index.insert(key, frame);
-        self.frames.write(frame as usize, 0, &[0; BLOCK]);
         Ok(frame)
     }
 

@@ -44,8 +44,12 @@ pub(crate) enum Purpose {
 pub(crate) struct Space {
     medium: Arc<dyn Medium>,
     hints: Vec<Hint>,
-    /// Where to look next, for nodes and for data.
-    hands: [u64; 2],
+    /// Where to look next for long runs.
+    hand: u64,
+    /// Where to look next for nodes, and for short runs of data: each commit begins at the front
+    /// anew. What was written to before is written to again, so the file below seldom grows, and
+    /// making it safe is one flush instead of a change to its own records.
+    low: [u64; 2],
     pins: Pins,
     /// Runs that this transaction has freed and not recorded.
     waiting: Vec<(u64, u64)>,
@@ -66,7 +70,8 @@ impl Space {
         Self {
             medium,
             hints: Vec::new(),
-            hands: [FIRST; 2],
+            hand: FIRST,
+            low: [FIRST; 2],
             pins: Pins::default(),
             waiting: Vec::new(),
             waiting_blocks: 0,
@@ -218,6 +223,7 @@ impl Space {
 
     /// It is safe; `held` says whether somebody reads an older commit.
     pub(crate) fn landed(&mut self, held: bool) {
+        self.low = [FIRST; 2];
         let released = self.pins.landed(held);
         for region in released.regions() {
             if let Some(hint) = self.hints.get_mut(region as usize) {
@@ -237,7 +243,8 @@ impl Space {
     ) -> Result<Option<(u64, u64)>, Error> {
         let regions = self.size.div_ceil(BLOCKS);
         self.hints.resize(regions as usize, Hint { longest: BLOCKS as u16 });
-        let hand = self.hands[purpose as usize];
+        let long = purpose == Purpose::Data && most >= GOOD_RUN;
+        let hand = if long { self.hand } else { self.low[purpose as usize] };
         let first = hand / BLOCKS;
         // The first region is looked at twice: from the hand on, and at the end from its beginning.
         for step in 0..=regions {
@@ -286,7 +293,11 @@ impl Space {
         let address = number * BLOCKS + start;
         self.used += blocks;
         self.end = self.end.max(address + blocks);
-        self.hands[purpose as usize] = address + blocks;
+        if purpose == Purpose::Data && most >= GOOD_RUN {
+            self.hand = address + blocks;
+        } else {
+            self.low[purpose as usize] = address + blocks;
+        }
         Ok(Some((address, blocks)))
     }
 

@@ -13,7 +13,7 @@ const COMMIT_AFTER: Duration = Duration::from_secs(5);
 /// whoever can crash this machine and change the store could undo that one commit.
 const CONFIRM_AFTER: Duration = Duration::from_millis(50);
 /// How long it sleeps at most, if nobody calls.
-const NAP: Duration = Duration::from_mins(1);
+pub(super) const NAP: Duration = Duration::from_mins(1);
 
 /// What there is to do.
 enum Task {

@@ -6,6 +6,7 @@
 //! meanwhile. A thread of its own, the *keeper*, writes out what has been dirty for a while, commits
 //! what nobody synchronises, and tells the seal when nobody is waiting.
 
+mod ahead;
 mod commit;
 mod keeper;
 mod operations;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::host::reader::Holds;
 use crate::medium::Trouble;
 use crate::store::Store;
+use ahead::Ahead;
 use commit::{Commits, SealThread};
 use std::boxed::Box;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +34,8 @@ struct Shared {
     changed: Condvar,
     /// There may be something for the keeper to do.
     call: Condvar,
+    /// There may be something to read ahead.
+    look_ahead: Condvar,
     seal: SealThread,
     /// Whether somebody reads an older commit.
     held: Box<dyn Fn() -> bool + Send + Sync>,
@@ -43,6 +47,7 @@ struct State {
     /// Jobs that somebody is running.
     jobs: usize,
     commits: Commits,
+    ahead: Ahead,
     /// The keeper is to end.
     closing: bool,
 }
@@ -52,16 +57,24 @@ impl Volume {
     pub fn new(store: Store, holds: Option<Holds>) -> Self {
         let seal = SealThread::start();
         let held = move || holds.as_ref().is_some_and(Holds::any);
-        let state = State { store, jobs: 0, commits: Commits::default(), closing: false };
+        let state = State {
+            store,
+            jobs: 0,
+            commits: Commits::default(),
+            ahead: Ahead::default(),
+            closing: false,
+        };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
             call: Condvar::new(),
+            look_ahead: Condvar::new(),
             seal,
             held: Box::new(held),
             keeper: Mutex::new(None),
         });
         let volume = Self(shared);
+        ahead::start(Arc::downgrade(&volume.0));
         let keeper = keeper::start(Arc::downgrade(&volume.0));
         *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
         volume
@@ -73,7 +86,9 @@ impl Volume {
         {
             let mut state = self.0.lock()?;
             state.closing = true;
+            state.ahead.ending = true;
             self.0.call.notify_all();
+            self.0.look_ahead.notify_all();
         }
         let keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(keeper) = keeper {

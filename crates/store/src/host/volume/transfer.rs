@@ -4,6 +4,7 @@ use super::{Shared, Volume, now};
 use crate::attributes::{ObjectId, Time};
 use crate::error::Error;
 
+const BLOCK: u64 = crate::place::BLOCK as u64;
 /// A read whose pages were changed while they were fetched is begun anew so often, then done with
 /// everybody waiting.
 const ATTEMPTS: usize = 8;
@@ -14,8 +15,13 @@ impl Volume {
         let shared = &self.0;
         for _ in 0..ATTEMPTS {
             let mut state = shared.lock()?;
+            let span = (object, offset / BLOCK, (offset + into.len() as u64).div_ceil(BLOCK));
+            state = shared.wait_for(state, span)?;
             let begun = state.store.begin_read_of_file(object, offset, into);
             let reading = begun.map_err(|error| state.store.explain(error))?;
+            if state.ahead.note(object, offset, offset + reading.length as u64) {
+                shared.look_ahead.notify_one();
+            }
             if reading.fetches.is_empty() {
                 return Ok(reading.length);
             }
