@@ -1,4 +1,4 @@
-//! A program without std on top of `packet`, `netstack` and `kv`.
+//! A program without std on top of `packet`, `netstack`, `kv` and `store`.
 //!
 //! It has a panic handler and an allocator of its own, and so cannot be built if anything below
 //! it uses std: the compiler would find two panic handlers. It also runs, so that what needs
@@ -10,6 +10,10 @@
 //! **Why unsafe is allowed here:** without std, somebody has to ask libc for memory.
 #![cfg_attr(panic = "abort", no_std, no_main)]
 #![allow(unsafe_code)]
+
+extern crate alloc;
+
+mod private_files;
 
 use kv as _;
 use netstack as _;
@@ -35,7 +39,7 @@ fn exercise() -> bool {
     }
     let flipped = batch.iter().all(|packet| packet.bytes().starts_with(&[2; 6]));
     pool.recycle_batch(&mut batch);
-    flipped && pool.statistics().away == 0
+    flipped && pool.statistics().away == 0 && private_files::exercise()
 }
 
 #[cfg(not(panic = "abort"))]
@@ -85,6 +89,14 @@ mod freestanding {
     // SAFETY: no other crate below defines it, as std is not there.
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}
+
+    /// The compiled `alloc` names this one as well.
+    // SAFETY: as above; it is never called, as nothing unwinds.
+    #[unsafe(no_mangle)]
+    extern "C" fn _Unwind_Resume() -> ! {
+        // SAFETY: `abort` may be called at any time.
+        unsafe { abort() }
+    }
 
     /// Where libc's start-up code goes.
     // SAFETY: the program has no other `main`, and this one has the signature that C expects.

@@ -29,9 +29,6 @@ pub struct Fetch {
     bytes: Vec<u8>,
 }
 
-/// Pages that somebody is fetching: whoever needs them waits, instead of fetching them too.
-pub(crate) type Span = (ObjectId, u64, u64);
-
 /// What a read found in memory, and what has to be fetched for it.
 pub struct Reading {
     /// How many bytes it will be.
@@ -67,13 +64,13 @@ impl Fetch {
     }
 
     /// Says to the medium that they will be read.
-    pub(crate) fn announce(&self) {
+    pub fn announce(&self) {
         let length = self.pages.pages * BLOCK as u64;
         self.medium.expect(place::bytes(self.written.address), length);
     }
 
-    /// Which pages: whose, from, to.
-    pub(crate) fn span(&self) -> Span {
+    /// Which pages: whose, from, and up to but not including.
+    pub fn span(&self) -> (ObjectId, u64, u64) {
         (self.object, self.pages.first, self.pages.end())
     }
 

@@ -7,7 +7,7 @@
 use super::{Shared, State};
 use crate::attributes::ObjectId;
 use crate::error::Error;
-use crate::files::reading::{Fetch, Span};
+use crate::files::reading::Fetch;
 use std::collections::VecDeque;
 use std::string::ToString;
 use std::sync::{MutexGuard, Weak};
@@ -19,6 +19,9 @@ const FIRST: u64 = 512 << 10;
 const MOST: u64 = 16 << 20;
 /// Readers that are remembered.
 const READERS: usize = 16;
+
+/// Pages that somebody is fetching: whoever needs them waits, instead of fetching them too.
+type Span = (ObjectId, u64, u64);
 
 /// Somebody who reads a file.
 struct Reader {
