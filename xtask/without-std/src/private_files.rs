@@ -12,7 +12,7 @@ use store::{Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Tim
 struct Bytes(Vec<AtomicU8>);
 
 impl Bytes {
-    fn new(length: usize) -> Arc<dyn Medium> {
+    fn zeros(length: usize) -> Arc<dyn Medium> {
         Arc::new(Self((0..length).map(|_| AtomicU8::new(0)).collect()))
     }
 
@@ -74,7 +74,7 @@ pub(crate) fn exercise() -> bool {
 
 fn attempt() -> Result<bool, Error> {
     let secret = Secret::KeyFile(&[3; 32]);
-    let media = Media { store: Bytes::new(8 << 20), seal: Bytes::new(8192) };
+    let media = Media { store: Bytes::zeros(8 << 20), seal: Bytes::zeros(8192) };
     let memory = || Memory { frames: Box::new(Heap::new(64)), nodes: 64 };
     let first = NewSlot { secret, label: "", settings: Settings::INTERACTIVE, made: 0 };
     let now = Time::default();
