@@ -39,6 +39,7 @@ fn main() -> std::io::Result<()> {
     transport()?;
     neighbours()?;
     fragments()?;
+    stores()?;
     write("checksum", "odd-pages", &[&[0, 6, 0, 3, 0, 20, 0, 0, 0, 6], &[0xa5; 41]])?;
     // Allocate, push, allocate, push, chain, gather, queue.
     let steps = [[0, 0, 0], [1, 0, 70], [0, 0, 0], [1, 0, 9], [7, 0, 0], [6, 0, 75], [9, 0, 0]];
@@ -202,4 +203,58 @@ fn fragments() -> std::io::Result<()> {
         write("reassembly", &format!("{name}-narrow"), &[&[1], &steps])?;
     }
     Ok(())
+}
+
+fn stores() -> std::io::Result<()> {
+    let pattern: Vec<u8> = (1..=255).collect();
+    for target in ["store_superblock", "store_seal"] {
+        write(target, "as-it-was", &[&[0, 0, 0], &pattern, &pattern])?;
+        write(target, "changed", &[&[1, 44, 8], &pattern, &pattern])?;
+    }
+    write("store_superblock", "beginning", &[b"cofferdam store\0", &[1, 0, 0, 0]])?;
+    write("store_seal", "beginning", &[b"cofferdam seal\0\0", &[1, 0, 0, 0]])?;
+    // Identity, serial, then slots: of a key file, of a recovery key, of a passphrase.
+    let mut keys = vec![1; 44];
+    for kind in [2, 3, 1] {
+        let mut slot = [0; 256];
+        (slot[0], slot[104]) = (kind, 4);
+        (slot[5], slot[8], slot[12]) = (1, 1, 1);
+        slot[105..109].copy_from_slice(b"mine");
+        keys.extend_from_slice(&slot);
+    }
+    write("store_keys", "three", &[&[1], &keys])?;
+
+    // An inode, an entry, a promised and a written extent, a record of free space.
+    let mut inode = [0; 128];
+    inode[1] = 0x81;
+    let mut promised = [0; 30];
+    (promised[24], promised[26]) = (1, 9);
+    let mut written = [3; 46];
+    written[24..30].copy_from_slice(&[0, 0, 1, 0, 0, 0]);
+    let entry = [&[2, 0, 0, 0, 0, 0, 0, 0, 8, 4], &b"name"[..]].concat();
+    let leaf = leaf(&[
+        (0, 8, 0, &[0xff]),
+        (1, 2, 256, &entry),
+        (2, 1, 0, &inode),
+        (2, 4, 0, &promised),
+        (2, 4, 9, &written),
+    ]);
+    write("store_node", "leaf", &[&leaf])?;
+    write("store_node", "changed", &[&leaf, &[8, 5, 90, 16, 6, 255, 24, 1, 1, 8, 5, 200, 1, 5, 90]])
+}
+
+/// A leaf of the store's tree: object, kind, position and value of each record.
+fn leaf(records: &[(u64, u8, u64, &[u8])]) -> Vec<u8> {
+    let mut node = vec![0; 8192];
+    let mut begin = node.len();
+    for (at, (object, kind, position, value)) in records.iter().enumerate() {
+        begin -= value.len();
+        node[begin..begin + value.len()].copy_from_slice(value);
+        let place = [begin as u16, value.len() as u16].map(u16::to_le_bytes).concat();
+        let slot = [&object.to_be_bytes()[..], &[*kind], &position.to_be_bytes(), &place].concat();
+        node[8 + 21 * at..29 + 21 * at].copy_from_slice(&slot);
+    }
+    node[2] = records.len() as u8;
+    node[4..6].copy_from_slice(&(begin as u16).to_le_bytes());
+    node
 }

@@ -145,6 +145,9 @@ impl Sessions {
 pub(crate) struct Session {
     pub(crate) name: SessionName,
     cipher: Arc<Cipher>,
+    /// In tests of whatever lies on a simulated medium, each nonce is watched.
+    #[cfg(feature = "simulation")]
+    nonces: crate::simulation::Nonces,
 }
 
 impl Session {
@@ -154,7 +157,12 @@ impl Session {
     ) -> Result<Self, Error> {
         let name = sessions.begin(randomness);
         let cipher = sessions.cipher(name).ok_or(Error::KeysDamaged)?;
-        Ok(Self { name, cipher })
+        Ok(Self {
+            name,
+            cipher,
+            #[cfg(feature = "simulation")]
+            nonces: crate::simulation::Nonces::default(),
+        })
     }
 
     /// Encrypts what commit `birth` is about to write at `address`.
@@ -165,7 +173,11 @@ impl Session {
         associated: &[u8],
         bytes: &mut [u8],
     ) -> [u8; 16] {
-        self.cipher.seal(&place::nonce(birth, address), associated, bytes)
+        let nonce = place::nonce(birth, address);
+        let tag = self.cipher.seal(&nonce, associated, bytes);
+        #[cfg(feature = "simulation")]
+        self.nonces.note(nonce, tag);
+        tag
     }
 }
 

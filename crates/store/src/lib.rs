@@ -19,6 +19,8 @@ mod cipher;
 mod committing;
 mod error;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(feature = "std")]
 pub mod host;
 pub mod keys;

@@ -6,7 +6,9 @@ use crate::cipher::{Session, Sessions};
 use crate::committing::seal_key;
 use crate::error::{Error, Identity};
 use crate::files::inode::Inode;
-use crate::keys::{KEY_AREA_AT, KEY_AREA_BYTES, KeyArea, NewSlot, Opened, Secret, SlotInfo};
+use crate::keys::{
+    KEY_AREA_AT, KEY_AREA_BYTES, KeyArea, NewSlot, Opened, Secret, SlotInfo, unlock_area,
+};
 use crate::medium::{Medium, Randomness};
 use crate::pages::{Frames, Pages};
 use crate::place::{BLOCK, FIRST, bytes};
@@ -59,7 +61,7 @@ impl Closed {
         let superblocks = Superblocks::read(&*media.store)?;
         let identity = superblocks.newest()?.identity;
         let claim = Claim::read(&*media.seal)?;
-        if claim.identity != identity {
+        if !claim.is_of(identity) {
             return Err(Error::SealOfAnother { seal: claim.identity, store: identity });
         }
         let area = KeyArea::read(&*media.store, identity, &claim.keys)?;
@@ -83,17 +85,17 @@ impl Closed {
         memory: Memory,
         writer: Option<&mut dyn Randomness>,
     ) -> Result<Store, Error> {
-        let keys = self.area.open(secret)?;
-        let mut seal = Seal::read(&*self.media.seal, keys.keyring().seal_key())?;
-        if !seal.accepts_keys(keys.serial()) {
-            return Err(Error::KeysRolledBack { found: keys.serial(), sealed: seal.keys_serial });
-        }
+        let (keys, mut seal) =
+            unlock_area(&self.area, &*self.media.store, &*self.media.seal, secret)?;
         let features = self.superblocks.newest()?.features;
         let frame = Frame { identity: self.identity, features };
         let mut sessions = sessions(&keys);
         let (safe, root) = self.choose(&seal, frame, &mut sessions)?;
         let session = match writer {
-            Some(randomness) => Some(Session::begin(&mut sessions, randomness)?),
+            Some(randomness) => {
+                self.mend_superblock(frame, &seal)?;
+                Some(Session::begin(&mut sessions, randomness)?)
+            }
             None => None,
         };
         let Media { store: medium, seal: seal_medium } = self.media.clone();
@@ -161,8 +163,28 @@ impl Closed {
         {
             return Ok((sealed, root));
         }
-        whole::root(&*self.media.store, sessions, &current)?;
-        Ok((seal.current, current))
+        match whole::root(&*self.media.store, sessions, &current) {
+            // It says itself that it is older than what is missing.
+            Err(Error::Damaged(_)) if newest < seal.current.commit() => {
+                Err(Error::RolledBack { store: newest, seal: seal.current.commit() })
+            }
+            checked => checked.map(|()| (seal.current, current)),
+        }
+    }
+
+    /// Before anything is written: the superblock that a crash has taken away is put back.
+    ///
+    /// A seal can be safe before the superblock that goes with it. If the next one were then written
+    /// to the other slot, another crash could leave none; and two commits later this would look like
+    /// an old copy of the store.
+    fn mend_superblock(&self, frame: Frame, seal: &Seal) -> Result<(), Error> {
+        if self.superblocks.newest()?.root.commit() >= seal.current.commit() {
+            return Ok(());
+        }
+        let Frame { identity, features } = frame;
+        let superblock = Superblock { identity, features, root: seal.current };
+        superblock.write(&*self.media.store)?;
+        self.media.store.sync().map_err(Error::Medium)
     }
 }
 
@@ -245,7 +267,12 @@ impl Store {
     }
 
     fn write_first(&mut self, now: Time) -> Result<SealedRoot, Error> {
-        let Some(landing) = self.begin_commit(now)? else { return Err(Error::NotAStore) };
+        let landing = self.begin_commit(now).map_err(|error| match error {
+            // Nothing stopped, as nothing has begun.
+            Error::Stopped(trouble) => Error::Medium(trouble),
+            other => other,
+        })?;
+        let Some(landing) = landing else { return Err(Error::NotAStore) };
         let sealed = landing.root();
         let superblock = Superblock { identity: self.frame.identity, features: 0, root: sealed };
         superblock.write(&*self.medium)?;

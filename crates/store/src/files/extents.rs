@@ -44,6 +44,12 @@ impl Store {
         let mut gone = 0;
         loop {
             let touched = self.touched(object, from, to)?;
+            if gone == 0 && touched.len() == STEP {
+                // Not all of it is read yet: if it cannot be, nothing is changed.
+                let (start, end) =
+                    (Key::new(object.0, kind::EXTENT, from), Key::new(object.0, kind::EXTENT, to));
+                self.tree.visit(start, end, &mut |_, _| true)?;
+            }
             for extent in &touched {
                 let (start, end) = (extent.first.max(from), extent.end().min(to));
                 let middle = extent.part(start, end);

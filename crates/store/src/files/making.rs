@@ -6,6 +6,7 @@ use crate::Store;
 use crate::attributes::{Attributes, Kind, Make, ObjectId, Time};
 use crate::error::Error;
 use crate::files::inode::Inode;
+use crate::tree::key::{Key, kind};
 
 /// More names than that no file has: programs take the number as a signed one.
 const MOST_LINKS: u32 = i32::MAX as u32;
@@ -42,6 +43,8 @@ impl Store {
             permissions |= SET_GROUP;
         }
         let object = ObjectId(self.next_object);
+        // Its place has to be readable before there is a name for it.
+        self.tree.get(Key::new(object.0, kind::INODE, 0))?;
         let entry = self.add_name(parent, name, object.0, make.kind)?;
         self.next_object += 1;
         self.objects += 1;

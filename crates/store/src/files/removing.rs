@@ -20,7 +20,8 @@ impl Store {
         self.drop_named(parent, &found, now)?;
         above.size = above.size.saturating_sub(1);
         above.touch(now);
-        self.put_inode(parent, &above)
+        self.put_inode(parent, &above)?;
+        self.let_go(ObjectId(found.object))
     }
 
     /// Removes an empty directory.
@@ -46,7 +47,8 @@ impl Store {
         above.size = above.size.saturating_sub(1);
         above.links = above.links.saturating_sub(1);
         above.touch(now);
-        self.put_inode(parent, &above)
+        self.put_inode(parent, &above)?;
+        self.let_go(ObjectId(found.object))
     }
 
     pub(super) fn check_empty(&mut self, directory: ObjectId) -> Result<(), Error> {
@@ -54,8 +56,8 @@ impl Store {
         if inode.size == 0 { Ok(()) } else { Err(Error::NotEmpty) }
     }
 
-    /// Takes a name away, and the object with it if it was the last and nobody has it open. The
-    /// directory's own inode is the caller's to change.
+    /// Takes a name away. The directory's own inode is the caller's to change, and then
+    /// [`let_go`](Self::let_go) follows.
     pub(super) fn drop_named(
         &mut self,
         parent: ObjectId,
@@ -64,17 +66,30 @@ impl Store {
     ) -> Result<(), Error> {
         let object = ObjectId(named.object);
         let mut inode = self.inode(object)?;
+        // Where an orphan is noted has to be readable before anything is changed.
+        self.tree.get(Key::new(0, kind::ORPHAN, object.0))?;
         self.remove_name(parent, &named.name)?;
         inode.links = if named.kind == Kind::Directory { 0 } else { inode.links.saturating_sub(1) };
         inode.status_changed = now;
+        self.put_inode(object, &inode)
+    }
+
+    /// Removes an object whose last name was taken away, unless somebody has it open. The last that
+    /// an operation does: much has to be read for it, and not all of that may be readable.
+    pub(super) fn let_go(&mut self, object: ObjectId) -> Result<(), Error> {
+        let inode = self.inode(object)?;
         if inode.links > 0 {
-            return self.put_inode(object, &inode);
+            return Ok(());
         }
-        if self.opened.contains_key(&object) {
-            self.put_inode(object, &inode)?;
-            return self.tree.put(Key::new(0, kind::ORPHAN, object.0), &[1]);
+        if !self.opened.contains_key(&object) {
+            match self.destroy(object, &inode) {
+                // Its name is gone all the same, and what it holds is given back should its records
+                // ever be readable again.
+                Err(Error::Damaged(_) | Error::Medium(_)) => {}
+                done => return done,
+            }
         }
-        self.destroy(object, &inode)
+        self.tree.put(Key::new(0, kind::ORPHAN, object.0), &[1])
     }
 
     /// Removes an object that has no name: its contents, its records, itself.
@@ -91,7 +106,8 @@ impl Store {
             rest.push(key);
             true
         })?;
-        for key in rest {
+        // The inode last: as long as it is there, this can be tried again.
+        for key in rest.into_iter().rev() {
             self.tree.remove(key)?;
         }
         self.tree.remove(Key::new(0, kind::ORPHAN, object.0))?;
@@ -108,11 +124,16 @@ impl Store {
             true
         })?;
         for object in orphans {
-            match self.inode(object) {
-                Ok(inode) => self.destroy(object, &inode)?,
+            let done = match self.inode(object) {
+                Ok(inode) => self.destroy(object, &inode),
                 Err(Error::Stale) => {
-                    self.tree.remove(Key::new(0, kind::ORPHAN, object.0))?;
+                    self.tree.remove(Key::new(0, kind::ORPHAN, object.0)).map(|_| ())
                 }
+                Err(error) => Err(error),
+            };
+            match done {
+                // It stays what it is; everything else is as usable as before.
+                Ok(()) | Err(Error::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -29,6 +29,10 @@ impl Store {
             (None, Taken::Exchange) => return Err(Error::NotFound),
             _ => {}
         }
+        // Both will be told where they are, and by then everything else has changed.
+        for named in [Some(&moved), target.as_ref()].into_iter().flatten() {
+            self.inode(ObjectId(named.object))?;
+        }
         let within = Error::Invalid("a directory cannot be moved into itself");
         if self.is_within(to, moved.object)? {
             return Err(within);
@@ -51,7 +55,8 @@ impl Store {
         }
         self.drop_named(to, &target, now)?;
         self.adjust(to, -1, -i32::from(target.kind == Kind::Directory), now)?;
-        self.move_name(from, &moved, to, new_name, now)
+        self.move_name(from, &moved, to, new_name, now)?;
+        self.let_go(ObjectId(target.object))
     }
 
     fn move_name(

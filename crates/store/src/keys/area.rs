@@ -230,12 +230,12 @@ fn read_copy(
 /// every place where a named one should be holds another.
 fn choose(there: &[Result<AreaCopy, Error>; 2], sealed: &[u64]) -> Result<Vec<AreaCopy>, Error> {
     let mut chosen: Vec<AreaCopy> = Vec::new();
-    let (mut found, mut wrong) = (None, None);
+    let (mut old, mut wrong) = (false, None);
     for &serial in sealed {
         let [zero, one] = there;
         match if serial.is_multiple_of(2) { zero } else { one } {
             Ok(copy) if copy.head.serial.get() == serial => chosen.push(copy.clone()),
-            Ok(copy) => found = found.max(Some(copy.head.serial.get())),
+            Ok(_) => old = true,
             Err(error @ Error::Version { .. }) => wrong = Some(error.clone()),
             Err(error) => wrong = wrong.or(Some(error.clone())),
         }
@@ -244,8 +244,9 @@ fn choose(there: &[Result<AreaCopy, Error>; 2], sealed: &[u64]) -> Result<Vec<Ar
     if !chosen.is_empty() {
         return Ok(chosen);
     }
+    let found = there.iter().flatten().map(|copy| copy.head.serial.get()).max();
     Err(match (wrong, found, sealed.iter().max()) {
-        (None, Some(found), Some(&sealed)) => Error::KeysRolledBack { found, sealed },
+        (None, Some(found), Some(&sealed)) if old => Error::KeysRolledBack { found, sealed },
         (wrong, ..) => wrong.unwrap_or(Error::KeysDamaged),
     })
 }

@@ -26,6 +26,7 @@ pub use secret::Secret;
 pub use settings::Settings;
 pub use slot::{NewSlot, SlotInfo, SlotKind};
 pub use unlock::unlock;
+pub(crate) use unlock::unlock_area;
 
 /// How many slots there are.
 pub const SLOTS: usize = 16;

@@ -20,7 +20,18 @@ pub fn unlock(
     secret: &Secret<'_>,
 ) -> Result<(Opened, Seal), Error> {
     let claim = Claim::read(seal)?;
-    let opened = KeyArea::read(medium, claim.identity, &claim.keys)?.open(secret)?;
+    let area = KeyArea::read(medium, claim.identity, &claim.keys)?;
+    unlock_area(&area, medium, seal, secret)
+}
+
+/// The same, when the key area was already read by what the seal claims.
+pub(crate) fn unlock_area(
+    area: &KeyArea,
+    medium: &dyn Medium,
+    seal: &dyn Medium,
+    secret: &Secret<'_>,
+) -> Result<(Opened, Seal), Error> {
+    let opened = area.open(secret)?;
     let believed = Seal::read(seal, opened.keyring().seal_key())?;
     if believed.accepts_keys(opened.serial()) {
         return Ok((opened, believed));

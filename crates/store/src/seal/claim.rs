@@ -15,6 +15,8 @@ use alloc::vec::Vec;
 pub struct Claim {
     /// Whose seal it is, in the slot that claims the higher serial.
     pub identity: Identity,
+    /// What the other slot claims, if that is something else: one of them is damaged then.
+    pub other: Option<Identity>,
     /// The serials of key areas that any of its slots names; the newest comes first.
     pub keys: Vec<u64>,
 }
@@ -27,11 +29,13 @@ impl Claim {
     pub fn read(medium: &dyn Medium) -> Result<Self, Error> {
         let mut newest: Result<(u64, Identity), Error> = Err(Error::NotASeal);
         let mut keys = Vec::new();
+        let mut identities = Vec::new();
         for number in 0..2 {
             let block = read_slot(medium, number)?;
             match block.as_ref().ok_or(Error::NotASeal).and_then(look) {
                 Ok(layout) => {
                     let here = (layout.serial.get(), Identity(layout.identity));
+                    identities.push(here.1);
                     newest = Ok(match newest {
                         Ok(other) if other.0 > here.0 => other,
                         _ => here,
@@ -43,7 +47,15 @@ impl Claim {
         }
         keys.sort_unstable_by(|one, other| other.cmp(one));
         keys.dedup();
-        newest.map(|(_, identity)| Self { identity, keys })
+        newest.map(|(_, identity)| {
+            let other = identities.into_iter().find(|&other| other != identity);
+            Self { identity, other, keys }
+        })
+    }
+
+    /// Whether any slot claims to be that store's.
+    pub fn is_of(&self, identity: Identity) -> bool {
+        self.identity == identity || self.other == Some(identity)
     }
 }
 

@@ -10,9 +10,11 @@
 //! It draws no random numbers and reads no clock: the same seed gives the same crash.
 
 mod chance;
+mod nonces;
 mod state;
 
 use self::chance::Chance;
+pub(crate) use self::nonces::Nonces;
 use self::state::{Change, State};
 use crate::medium::{Medium, Trouble};
 use alloc::sync::Arc;

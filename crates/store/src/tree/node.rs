@@ -48,7 +48,8 @@ impl Node {
             }
         }
         node.count_used();
-        Some(node)
+        // Values that share bytes would not find room when they are packed.
+        (node.used() <= NODE).then_some(node)
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -308,5 +309,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn values_that_share_bytes_are_no_node_if_they_had_no_room_of_their_own() {
+        let mut node = Node::new(0);
+        for number in 0..5 {
+            assert!(node.insert(number, &Key::new(number as u64, 1, 0), &[7; 10]));
+        }
+        for at in 0..5 {
+            node.set_extent(at, NODE - 1800, 1800);
+        }
+        node.set_begin(NODE - 1800);
+        assert!(Node::check(node.bytes().into(), 0).is_none());
+        node.set_extent(0, NODE - 10, 10);
+        assert!(Node::check(node.bytes().into(), 0).is_some());
     }
 }
