@@ -77,7 +77,7 @@ fn side<P: Place + 'static>(kind: usize, place: P, plan: &Plan) -> Result<Side, 
     let size = Size::of(plan);
     match kind {
         0 => work::reads(place, size),
-        1 => work::writes(place, size),
-        _ => work::names(place, size),
+        1 => Ok(work::writes(place, size)),
+        _ => Ok(work::names(place, size)),
     }
 }

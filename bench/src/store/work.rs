@@ -118,9 +118,9 @@ pub(super) const WRITES: [(&str, &str); 4] = [
     ("append, fsync each", "1/s"),
 ];
 
-pub(super) fn writes<P: Place + 'static>(place: P, size: Size) -> Result<Side, String> {
+pub(super) fn writes<P: Place + 'static>(place: P, size: Size) -> Side {
     let mut round = 0u64;
-    Ok(Box::new(move || {
+    Box::new(move || {
         let files = place.files();
         let file = files.make("large")?;
         files.settle()?;
@@ -156,7 +156,7 @@ pub(super) fn writes<P: Place + 'static>(place: P, size: Size) -> Result<Side, S
         files.remove("large")?;
         files.settle()?;
         Ok(vec![sequential, random, synced, appended])
-    }))
+    })
 }
 
 /// Names and small files.
@@ -169,11 +169,11 @@ pub(super) const NAMES: [(&str, &str); 6] = [
     ("remove", "1/s"),
 ];
 
-pub(super) fn names<P: Place + 'static>(mut place: P, size: Size) -> Result<Side, String> {
+pub(super) fn names<P: Place + 'static>(mut place: P, size: Size) -> Side {
     let names: Vec<String> =
         (0..size.files).map(|number| format!("a small file {number}")).collect();
     let others: Vec<String> = names.iter().map(|name| format!("{name}, renamed")).collect();
-    Ok(Box::new(move || {
+    Box::new(move || {
         let count = names.len() as f64;
         let files = place.files();
         let bytes = [7u8; 1000];
@@ -219,5 +219,5 @@ pub(super) fn names<P: Place + 'static>(mut place: P, size: Size) -> Result<Side
         let remove = rate(count, begin);
         files.settle()?;
         Ok(vec![create, stat, list, read, rename, remove])
-    }))
+    })
 }

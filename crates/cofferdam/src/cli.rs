@@ -1,7 +1,7 @@
 //! The command line's shape.
 
 use crate::logs;
-use crate::net;
+use crate::{net, store};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use std::path::PathBuf;
     propagate_version = true,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 it failed (the last line on stderr says what, why, and \
-                  the way out), 2 the command line is wrong, 130 a second Ctrl-C cut it off."
+                  the way out), 2 the command line is wrong, 130 a second Ctrl-C cut it off; \
+                  `cofferdam store` has more, which its help lists."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     /// Programs on the user-space network stack
     #[command(subcommand)]
     Net(net::Command),
+    /// An encrypted store that notices every change it did not make
+    #[command(subcommand)]
+    Store(store::Command),
     /// Print a completion script for a shell
     #[command(after_help = "Example: cofferdam completions bash > \
                             ~/.local/share/bash-completion/completions/cofferdam")]

@@ -25,22 +25,40 @@ pub(crate) enum Failure {
         /// What helps.
         way_out: &'static str,
     },
+    /// A store; its exit codes are in `store/exit.rs`.
+    #[error(transparent)]
+    Store(#[from] crate::store::Refused),
     /// Anything else that is told in one sentence.
     #[error("{0}")]
     Other(String),
 }
 
+impl From<::store::host::Error> for Failure {
+    fn from(error: ::store::host::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl Failure {
     /// Tells it on stderr and gives the exit code that goes with it.
     pub(crate) fn tell(&self, json: bool) -> ExitCode {
-        let code = if matches!(self, Self::Usage(_)) { 2 } else { 1 };
+        ExitCode::from(self.say(json))
+    }
+
+    /// Tells it on stderr and gives the number of the exit code.
+    pub(crate) fn say(&self, json: bool) -> u8 {
+        let code = match self {
+            Self::Usage(_) => 2,
+            Self::Store(refused) => refused.exit as u8,
+            _ => 1,
+        };
         if json {
             let error = serde_json::json!({ "error": self.to_string(), "exit_code": code });
             eprintln!("{error}");
         } else {
             eprintln!("cofferdam: {self}");
         }
-        ExitCode::from(code)
+        code
     }
 }
 

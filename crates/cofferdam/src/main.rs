@@ -10,6 +10,7 @@ mod logs;
 mod manual;
 mod net;
 mod stop;
+mod store;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Doctor => doctor::run(&context),
         Command::Net(command) => net::run(command, &context),
+        Command::Store(command) => store::run(command, &context),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { dir } => manual::pages(dir.as_deref()),
     }

@@ -50,6 +50,26 @@ fn the_doctor_says_what_is_missing_and_how_to_get_it() {
     assert!(told.contains("What works in any case: the in-memory wire"), "{told}");
 }
 
+#[test]
+fn a_store_needs_nothing_either() {
+    let user = Ordinary::running(Path::new(env!("CARGO_BIN_EXE_cofferdam")));
+    // `$0` is the program; the folder is gone when the shell ends, however it ends.
+    let script = "set -e; cd \"$(mktemp -d)\"; trap 'rm -rf \"$PWD\"' EXIT; \
+                  export COFFERDAM_TRUSTED=\"$PWD/trusted\" S=\"$PWD/s\"; \
+                  \"$0\" store init \"$S\" > /dev/null; echo hello | \"$0\" store put \"$S\" - name; \
+                  \"$0\" store cat \"$S\" name; stat -c %a trusted/*.key";
+    let become_nobody = user.path().replace("/start", "/shell");
+    let start = std::fs::read_to_string(user.path()).expect("its script");
+    let program = user.path().replace("/start", "/program");
+    std::fs::write(&become_nobody, start.replace(&format!("'{program}'"), "sh")).expect("room");
+    let output = Command::new("sh")
+        .args([&become_nobody, "-c", script, &program])
+        .output()
+        .expect("it starts");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n600\n", "{output:?}");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
 /// Golden transcripts, as `transcripts.rs` has them of whoever runs the tests.
 #[test]
 fn commands_say_what_they_are_recorded_to_say() {

@@ -5,6 +5,7 @@
 //! restored machine sets back does no harm.
 
 use crate::error::Error;
+use crate::keys::Keyring;
 use crate::medium::Randomness;
 use crate::place::{self, SessionName};
 use aes_gcm::Aes256Gcm;
@@ -107,6 +108,13 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new(masters: Masters) -> Self {
         Self { masters, ready: HashMap::new() }
+    }
+
+    /// Those under these keys.
+    pub(crate) fn of(keyring: &Keyring) -> Self {
+        let generations = 0..keyring.generations() as u16;
+        let masters = generations.filter_map(|generation| keyring.master(generation));
+        Self::new(masters.map(|key| Zeroizing::new(*key)).collect())
     }
 
     /// The cipher of a session; nothing if no such session can have been.

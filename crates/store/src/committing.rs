@@ -199,7 +199,7 @@ pub(crate) fn seal_key(keyring: &Keyring) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(*keyring.seal_key())
 }
 
-fn trouble_of(error: &Error) -> Trouble {
+pub(crate) fn trouble_of(error: &Error) -> Trouble {
     match error {
         Error::Medium(trouble) | Error::SealMedium(trouble) | Error::Stopped(trouble) => *trouble,
         Error::Full => Trouble::Full,

@@ -29,6 +29,7 @@ pub mod medium;
 mod opening;
 mod pages;
 mod place;
+mod rekeying;
 mod root;
 pub mod seal;
 mod sealed_root;

@@ -24,7 +24,6 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
-use zeroize::Zeroizing;
 
 /// The two halves of a store.
 #[derive(Clone)]
@@ -48,7 +47,6 @@ pub struct Closed {
     media: Media,
     identity: Identity,
     area: KeyArea,
-    superblocks: Superblocks,
 }
 
 impl Closed {
@@ -65,7 +63,7 @@ impl Closed {
             return Err(Error::SealOfAnother { seal: claim.identity, store: identity });
         }
         let area = KeyArea::read(&*media.store, identity, &claim.keys)?;
-        Ok(Self { media, identity, area, superblocks })
+        Ok(Self { media, identity, area })
     }
 
     /// Whose store it is.
@@ -83,27 +81,30 @@ impl Closed {
         &self,
         secret: &Secret<'_>,
         memory: Memory,
-        writer: Option<&mut dyn Randomness>,
+        mut writer: Option<&mut dyn Randomness>,
     ) -> Result<Store, Error> {
-        let (keys, mut seal) =
-            unlock_area(&self.area, &*self.media.store, &*self.media.seal, secret)?;
-        let features = self.superblocks.newest()?.features;
+        let Media { store: medium, seal: seal_medium } = self.media.clone();
+        // Turning a passphrase into a key takes a second, in which somebody else may have written:
+        // the seal is read after that, and the superblocks before the seal.
+        let (keys, seal, twice, superblocks) =
+            unlock_area(&self.area, &*medium, &*seal_medium, secret)?;
+        let newest = superblocks.newest()?;
+        if newest.identity != self.identity {
+            return Err(Error::SealOfAnother { seal: self.identity, store: newest.identity });
+        }
+        let (newest, features) = (newest.root.commit(), newest.features);
         let frame = Frame { identity: self.identity, features };
-        let mut sessions = sessions(&keys);
-        let (safe, root) = self.choose(&seal, frame, &mut sessions)?;
-        let session = match writer {
+        let mut sessions = Sessions::of(keys.keyring());
+        let (safe, root) = self.choose(newest, &seal, frame, &mut sessions)?;
+        let session = match &mut writer {
             Some(randomness) => {
-                self.mend_superblock(frame, &seal)?;
-                Some(Session::begin(&mut sessions, randomness)?)
+                self.mend_superblock(newest, frame, &seal)?;
+                Some(Session::begin(&mut sessions, &mut **randomness)?)
             }
             None => None,
         };
-        let Media { store: medium, seal: seal_medium } = self.media.clone();
         let tree = Tree::under(root.tree, root.level, medium.clone(), sessions, memory.nodes);
         let space = Space::new(medium.clone(), root.used, root.end, root.promised);
-        // If the keys were about to change, it is known by now whether they did.
-        seal.keys_serial = keys.serial();
-        seal.keys_intended = keys.serial();
         let mut store = Store {
             medium,
             seal_medium,
@@ -131,7 +132,12 @@ impl Closed {
             nodes_limit: memory.nodes,
             time: root.time,
         };
-        if !store.read_only {
+        if let Some(randomness) = writer {
+            if !twice {
+                // A change was cut short, or a copy is damaged: what opened it counts from now on.
+                let keys = store.keys.duplicate();
+                store.replace_keys(keys, randomness)?;
+            }
             store.remove_orphans()?;
         }
         Ok(store)
@@ -140,11 +146,11 @@ impl Closed {
     /// The root that counts: the intended one if all of it is there, else the current one.
     fn choose(
         &self,
+        newest: u64,
         seal: &Seal,
         frame: Frame,
         sessions: &mut Sessions,
     ) -> Result<(SealedRoot, Root), Error> {
-        let newest = self.superblocks.newest()?.root.commit();
         let named = seal.intended.as_ref().map_or(seal.current.commit(), SealedRoot::commit);
         if newest > named {
             return Err(Error::SealBehind { store: newest, seal: named });
@@ -177,8 +183,8 @@ impl Closed {
     /// A seal can be safe before the superblock that goes with it. If the next one were then written
     /// to the other slot, another crash could leave none; and two commits later this would look like
     /// an old copy of the store.
-    fn mend_superblock(&self, frame: Frame, seal: &Seal) -> Result<(), Error> {
-        if self.superblocks.newest()?.root.commit() >= seal.current.commit() {
+    fn mend_superblock(&self, newest: u64, frame: Frame, seal: &Seal) -> Result<(), Error> {
+        if newest >= seal.current.commit() {
             return Ok(());
         }
         let Frame { identity, features } = frame;
@@ -211,17 +217,20 @@ impl Store {
         if media.store.size() < header {
             media.store.grow(header).map_err(Error::Medium)?;
         }
-        let keys_serial = keys.write(&*media.store, randomness)?;
-        keys.settle()?;
-        let mut sessions = sessions(&keys);
+        // Into both copies; the seal will name both.
+        for _ in 0..2 {
+            keys.write(&*media.store, randomness)?;
+            keys.settle()?;
+        }
+        let mut sessions = Sessions::of(keys.keyring());
         let session = Session::begin(&mut sessions, randomness)?;
         let Media { store: medium, seal: seal_medium } = media;
         let none = SealedRoot::from_bytes([0; _]);
         let seal = Seal {
             identity,
             serial: 0,
-            keys_serial,
-            keys_intended: keys_serial,
+            keys_serial: keys.serial() - 1,
+            keys_intended: keys.serial(),
             current: none,
             intended: None,
         };
@@ -281,14 +290,6 @@ impl Store {
         self.space.landed(false);
         Ok(sealed)
     }
-}
-
-fn sessions(keys: &Opened) -> Sessions {
-    let keyring = keys.keyring();
-    let generations = 0..keyring.generations() as u16;
-    Sessions::new(
-        generations.filter_map(|g| keyring.master(g)).map(|key| Zeroizing::new(*key)).collect(),
-    )
 }
 
 fn root_directory((user, group): (u32, u32), now: Time) -> Inode {

@@ -57,7 +57,8 @@ pub fn restore(
     let mut seal = Seal {
         identity: superblock.identity,
         serial: 0,
-        keys_serial: keys.serial(),
+        // Both copies are named.
+        keys_serial: keys.serial().saturating_sub(1),
         keys_intended: keys.serial(),
         current: superblock.root,
         intended: None,

@@ -13,7 +13,7 @@ const MOST_LINKS: u32 = i32::MAX as u32;
 /// The longest target of a symbolic link.
 const LONGEST_TARGET: usize = 4095;
 /// A directory's set-group-id bit: what is made in it gets its group.
-const SET_GROUP: u32 = 0o2000;
+pub(super) const SET_GROUP: u32 = 0o2000;
 
 impl Store {
     /// Makes a file, a directory, a pipe, a socket or a device.

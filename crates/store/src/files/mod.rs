@@ -19,6 +19,7 @@ pub(crate) mod reading;
 mod removing;
 mod renaming;
 mod seeking;
+mod unnamed;
 mod writing;
 
 pub use extras::SetExtra;

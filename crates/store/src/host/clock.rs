@@ -10,11 +10,11 @@ pub(super) fn now() -> u64 {
 }
 
 /// As `2026-11-20 17:03:12 UTC`.
-pub(super) fn readable(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+pub fn readable(seconds: i64) -> String {
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Counted in years that begin in March, so that the day that comes and goes is their last.
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
@@ -32,6 +32,8 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar() {
         for (seconds, readable_as) in [
+            (-1, "1969-12-31 23:59:59 UTC"),
+            (-11_676_096_000, "1600-01-01 00:00:00 UTC"),
             (0, "1970-01-01 00:00:00 UTC"),
             (951_782_399, "2000-02-28 23:59:59 UTC"),
             (951_782_400, "2000-02-29 00:00:00 UTC"),
@@ -42,6 +44,8 @@ mod tests {
         ] {
             assert_eq!(readable(seconds), readable_as);
         }
-        assert!(!readable(u64::MAX).is_empty(), "any number a file may hold has a text");
+        for any in [i64::MIN, i64::MAX] {
+            assert!(!readable(any).is_empty(), "any number a file may hold has a text");
+        }
     }
 }

@@ -70,7 +70,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // They come from a file: nothing in them may move a terminal's cursor.
         let (program, host) = (self.program.escape_debug(), self.host.escape_debug());
-        let since = clock::readable(self.since);
+        let since = clock::readable(i64::try_from(self.since).unwrap_or(i64::MAX));
         write!(f, "{program} (process {} on {host}, since {since})", self.process)
     }
 }

@@ -20,6 +20,7 @@ mod segments;
 mod volume;
 mod writer;
 
+pub use clock::readable;
 pub use device::Device;
 pub use error::Error;
 pub use holder::Holder;

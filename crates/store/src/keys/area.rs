@@ -77,6 +77,14 @@ impl KeyArea {
         self.copies.first().map(|copy| listing(&copy.head.slots)).unwrap_or_default()
     }
 
+    /// Whether both copies are there and hold what was opened.
+    pub(crate) fn has_twice(&self, opened: &Opened) -> bool {
+        let same = |copy: &&AreaCopy| {
+            copy.head.slots == opened.slots && copy.decrypt(&opened.area_key).is_some()
+        };
+        self.copies.iter().filter(same).count() > 1
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -40,6 +40,11 @@ impl Keyring {
         bytes
     }
 
+    /// The same again.
+    pub(super) fn duplicate(&self) -> Self {
+        Self { seal_key: self.seal_key, masters: self.masters.clone() }
+    }
+
     /// The same with one more generation.
     pub(super) fn with(&self, master: &[u8; 32]) -> Self {
         let mut masters = Vec::with_capacity(self.masters.len() + 1);

@@ -1,8 +1,7 @@
 //! The key area when it is open: its keys, and what can be changed about who gets them.
 //!
 //! A change is made in memory, then [`Opened::write`] puts the area where the older copy lies, and
-//! [`Opened::settle`] is called when the seal names it. Until then a write that failed or was cut
-//! short can be repeated, and the copy that counts is never written to.
+//! [`Opened::settle`] takes note. `rekeying.rs` does it twice, so that both copies are the same.
 
 use super::area::{KEYS_ROOM, encode, listing};
 use super::keyring::Keyring;
@@ -59,6 +58,11 @@ impl Opened {
         };
         opened.with = Some(opened.add(first, randomness)?);
         Ok(opened)
+    }
+
+    /// The same again, to be changed.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { area_key: self.area_key.clone(), keyring: self.keyring.duplicate(), ..*self }
     }
 
     /// Whose keys these are.
@@ -179,9 +183,8 @@ impl Opened {
         Ok(dropped)
     }
 
-    /// Writes it with the next serial, over the copy that does not count, and gives that serial.
-    /// The seal must say before that it is about to change, and after, when the caller has made it
-    /// durable, that it did; then [`settle`](Self::settle) follows.
+    /// Writes it with the next serial, over the older copy, and gives that serial. Making it durable
+    /// and then having the seal name it is the caller's; then [`settle`](Self::settle) follows.
     pub fn write(
         &self,
         medium: &dyn Medium,

@@ -9,6 +9,7 @@ use super::secret::Secret;
 use crate::error::Error;
 use crate::medium::Medium;
 use crate::seal::{Claim, Seal};
+use crate::superblock::Superblocks;
 
 /// Opens the key area and reads the seal.
 ///
@@ -21,23 +22,28 @@ pub fn unlock(
 ) -> Result<(Opened, Seal), Error> {
     let claim = Claim::read(seal)?;
     let area = KeyArea::read(medium, claim.identity, &claim.keys)?;
-    unlock_area(&area, medium, seal, secret)
+    unlock_area(&area, medium, seal, secret).map(|(opened, seal, ..)| (opened, seal))
 }
 
-/// The same, when the key area was already read by what the seal claims.
+/// The same, when the key area was already read by what the seal claims. Says besides whether both
+/// copies of it are the one that counts, and what the superblocks said before the seal was read.
 pub(crate) fn unlock_area(
     area: &KeyArea,
     medium: &dyn Medium,
     seal: &dyn Medium,
     secret: &Secret<'_>,
-) -> Result<(Opened, Seal), Error> {
+) -> Result<(Opened, Seal, bool, Superblocks), Error> {
     let opened = area.open(secret)?;
+    let superblocks = Superblocks::read(medium)?;
     let believed = Seal::read(seal, opened.keyring().seal_key())?;
     if believed.accepts_keys(opened.serial()) {
-        return Ok((opened, believed));
+        let twice = area.has_twice(&opened);
+        return Ok((opened, believed, twice, superblocks));
     }
     // One slot of the seal still named an older list of keys, and it was that which opened.
     let named = [believed.keys_intended, believed.keys_serial];
-    let opened = KeyArea::read(medium, believed.identity, &named)?.open(secret)?;
-    Ok((opened, believed))
+    let area = KeyArea::read(medium, believed.identity, &named)?;
+    let opened = area.open(secret)?;
+    let twice = area.has_twice(&opened);
+    Ok((opened, believed, twice, superblocks))
 }

@@ -1,0 +1,260 @@
+//! `cofferdam store init`: makes a store, its seal and its first key.
+//!
+//! What was made is taken away again if it cannot be finished; nothing that was there before is
+//! ever touched.
+
+use super::exit::{Exit, Refused};
+use super::new_key::{self, NewKeyOptions};
+use super::options::{SecretOptions, TrustedOptions};
+use super::place;
+use super::secret::Held;
+use super::session::{memory, now, usage};
+use crate::{Context, Failure};
+use clap::Args;
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::host::{Access, Device, Place, Places, Segments, SystemRandomness};
+use store::keys::{NewSlot, RecoveryKey};
+use store::medium::Medium;
+use store::seal::SEAL_BYTES;
+use store::{Identity, Media, Store};
+
+/// Its options.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Where to make it: a folder, or with --device a file or a block device
+    store: PathBuf,
+    /// In one file, which is made if it is not there, or on a block device
+    #[arg(long)]
+    device: bool,
+    /// Add a recovery key, which is printed once, to be written down
+    #[arg(long)]
+    recovery_key: bool,
+    #[command(flatten)]
+    trusted: TrustedOptions,
+    #[command(flatten)]
+    secret: SecretOptions,
+    #[command(flatten)]
+    new: NewKeyOptions,
+}
+
+/// Files and folders that were made, to be taken away unless all goes well.
+#[derive(Default)]
+pub(super) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// All went well.
+    pub(super) fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for path in self.0.iter().rev() {
+            // A folder goes only if nothing else is in it.
+            let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        }
+    }
+}
+
+/// Makes it.
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let places = place::folder(&options.trusted)?;
+    let mut randomness = SystemRandomness::new()?;
+    let mut made = Made::default();
+    let medium = medium(&options.store, options.device, &mut made)?;
+    let new_name = |kind: &str| places.folder().join(format!(".new-{}.{kind}", std::process::id()));
+    let seal_at = options.trusted.seal.clone().unwrap_or_else(|| new_name("seal"));
+    let seal = seal(&seal_at, &mut made)?;
+    let (key, key_at) = first_key(options, &places, &mut randomness, &mut made)?;
+    let owner = super::put::owner();
+    let refused =
+        |error: &store::Error| Failure::from(Refused::about(options.store.display(), error));
+    let mut store = Store::create(
+        Media { store: Arc::from(medium), seal: Arc::new(seal) },
+        &options.new.slot(&key),
+        memory(options.trusted.cache),
+        owner,
+        now(),
+        &mut randomness,
+    )
+    .map_err(|error| refused(&error))?;
+    let recovery = options.recovery_key.then(|| RecoveryKey::draw(&mut randomness));
+    if let Some(recovery) = &recovery {
+        let secret = store::keys::Secret::Recovery(recovery);
+        let slot = NewSlot { secret, label: "", ..options.new.slot(&key) };
+        let added = store.change_keys(&mut randomness, |keys, random| keys.add(&slot, random));
+        added.map_err(|error| refused(&error))?;
+    }
+    store.finish(now(), false).map_err(|error| refused(&error))?;
+    let identity = store.keys().identity();
+    // Only now is it known whose they are.
+    let seal_at =
+        settle(&seal_at, options.trusted.seal.is_none().then(|| places.seal(identity)), &mut made)?;
+    let default_key = (key_at.is_some() && options.secret.key_file.is_none()).then(|| {
+        if is_file(&seal_at) { seal_at.with_extension("key") } else { places.key_file(identity) }
+    });
+    let key_at = key_at.map(|path| settle(&path, default_key, &mut made)).transpose()?;
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.into());
+    let place = Place {
+        store: absolute(&options.store),
+        seal: absolute(&seal_at),
+        key_file: key_at.as_deref().map(absolute),
+        commit: Some(store.commit_number()),
+    };
+    places.remember(identity, &place)?;
+    made.keep();
+    tell(identity, &place, recovery.as_ref(), context)
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.is_file())
+}
+
+/// Gives what was made its last name, if it is to have another.
+fn settle(from: &Path, to: Option<PathBuf>, made: &mut Made) -> Result<PathBuf, Failure> {
+    let Some(to) = to else { return Ok(from.into()) };
+    if fs::symlink_metadata(&to).is_ok() {
+        let text = format!("{}: it is there already; move it away", to.display());
+        return Err(Refused::new(Exit::Taken, text).into());
+    }
+    let renamed = fs::rename(from, &to).and_then(|()| super::out_of_store::make_safe(&to));
+    renamed.map_err(|error| Refused::outside("writing", &to, &error))?;
+    made.0.push(to.clone());
+    Ok(to)
+}
+
+/// What a new store is to lie on.
+pub(super) fn medium(
+    path: &Path,
+    device: bool,
+    made: &mut Made,
+) -> Result<Box<dyn Medium>, Failure> {
+    let there = fs::metadata(path).ok();
+    if !device {
+        if there.as_ref().is_some_and(|about| !about.is_dir()) {
+            return Err(usage(format!(
+                "{} is no folder; add --device to make the store on it",
+                path.display()
+            )));
+        }
+        let segments = Segments::create(path)?;
+        if there.is_none() {
+            made.0.push(path.into());
+        }
+        made.0.push(path.join("segment-000000"));
+        return Ok(Box::new(segments));
+    }
+    match there {
+        None => {
+            let device = Device::create(path, 0)?;
+            made.0.push(path.into());
+            Ok(Box::new(device))
+        }
+        Some(about) if about.is_dir() => {
+            Err(usage(format!("{} is a folder; leave --device out", path.display())))
+        }
+        Some(_) => {
+            let device = Device::open(path, Access::Write)?;
+            refuse_if_used(path, &device)?;
+            Ok(Box::new(device))
+        }
+    }
+}
+
+/// What has anything in its first MiB is somebody's.
+fn refuse_if_used(path: &Path, device: &Device) -> Result<(), Failure> {
+    let length = usize::try_from(device.size().min(1 << 20)).unwrap_or(1 << 20);
+    let mut bytes = vec![0; length];
+    let read = device.read(0, &mut bytes);
+    if read.is_ok() && bytes.iter().all(|&byte| byte == 0) {
+        return Ok(());
+    }
+    let text = format!(
+        "{}: there is something on it, and nothing is overwritten; take an empty one, or wipe its \
+         first MiB",
+        path.display()
+    );
+    Err(Refused::new(Exit::Taken, text).into())
+}
+
+/// The new seal.
+pub(super) fn seal(path: &Path, made: &mut Made) -> Result<Device, Failure> {
+    if fs::metadata(path).is_ok_and(|about| about.file_type().is_block_device()) {
+        let device = Device::open(path, Access::Write)?;
+        refuse_if_used(path, &device)?;
+        return Ok(device);
+    }
+    let device = Device::create(path, SEAL_BYTES)?;
+    made.0.push(path.into());
+    Ok(device)
+}
+
+/// What is to open it first, and where its file is if it has one.
+fn first_key(
+    options: &Options,
+    places: &Places,
+    randomness: &mut SystemRandomness,
+    made: &mut Made,
+) -> Result<(Held, Option<PathBuf>), Failure> {
+    let secret = &options.secret;
+    if secret.recovery_key_fd.is_some() {
+        return Err(usage("a new store has a recovery key of its own: --recovery-key prints it"));
+    }
+    if secret.passphrase {
+        return Ok((Held::new_passphrase()?, None));
+    }
+    let path = match &secret.key_file {
+        Some(path) => path.clone(),
+        None => match Held::named(secret)? {
+            Some(key) => return Ok((key, None)),
+            None => places.folder().join(format!(".new-{}.key", std::process::id())),
+        },
+    };
+    let (key, new) = new_key::file(&path, randomness)?;
+    if new {
+        made.0.push(path.clone());
+    }
+    Ok((key, Some(path)))
+}
+
+fn tell(
+    identity: Identity,
+    place: &Place,
+    recovery: Option<&RecoveryKey>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let recovery = recovery.map(RecoveryKey::text);
+    let text = if context.json {
+        let mut told = json!({
+            "identity": identity.to_string(), "store": place.store.to_string_lossy(),
+            "seal": place.seal.to_string_lossy(),
+            "key_file": place.key_file.as_ref().map(|path| path.to_string_lossy()),
+        });
+        if let Some(text) = &recovery {
+            told["recovery_key"] = text.as_str().into();
+        }
+        format!("{told}\n")
+    } else {
+        let mut text =
+            format!("store    {}\nseal     {}\n", place.store.display(), place.seal.display());
+        if let Some(path) = &place.key_file {
+            text += &format!("key      {}\n", path.display());
+        }
+        if let Some(recovery) = &recovery {
+            text += &format!("recovery {}\n", recovery.as_str());
+        }
+        text += "\nThe store may lie anywhere. Keep the seal where nobody else can change it, and the \
+                 key where\nnobody else can read it: without a key nobody can ever read the store \
+                 again.\n";
+        if recovery.is_some() {
+            text += "The recovery key opens it too. Write it down; it is not shown again.\n";
+        }
+        text
+    };
+    crate::manual::print(text.as_bytes())
+}

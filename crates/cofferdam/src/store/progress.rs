@@ -1,0 +1,113 @@
+//! A line on the terminal while long work goes on, and the wish to end it.
+//!
+//! It is shown only where somebody looks, only when the work takes longer than half a second, and
+//! wiped when the work is done: what a program reads never has it.
+
+use super::exit::{Exit, Refused};
+use super::shown;
+use crate::{Context, Failure, Stop};
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+/// Work that is shorter needs no line.
+const SILENCE: Duration = Duration::from_millis(500);
+/// How often the line changes.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How far the work is.
+pub(super) struct Progress {
+    stop: Stop,
+    /// What is being done.
+    verb: &'static str,
+    total: Option<u64>,
+    done: u64,
+    began: Instant,
+    next: Instant,
+    visible: bool,
+    shown: bool,
+}
+
+impl Progress {
+    /// Work that begins now; `total` bytes of it, if that is known.
+    pub(super) fn begin(verb: &'static str, total: Option<u64>, context: &Context) -> Self {
+        let began = Instant::now();
+        Self {
+            stop: context.stop.clone(),
+            verb,
+            total,
+            done: 0,
+            began,
+            next: began + SILENCE,
+            visible: std::io::stderr().is_terminal() && !context.json,
+            shown: false,
+        }
+    }
+
+    /// More is done. Fails if somebody wants the work to end.
+    pub(super) fn add(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.done += bytes;
+        self.check()?;
+        if self.visible && Instant::now() >= self.next {
+            self.next = Instant::now() + PAUSE;
+            self.shown = true;
+            let line = line(self.verb, self.done, self.total, self.began.elapsed());
+            // Where nobody reads any more there is nothing to tell.
+            let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+        }
+        Ok(())
+    }
+
+    /// It became known how much it will be.
+    pub(super) fn expect(&mut self, total: u64) {
+        self.total = Some(total);
+    }
+
+    /// Fails if somebody wants the work to end.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.stop.is_wanted() {
+            let text = format!("{}: interrupted; what was not finished is not there", self.verb);
+            return Err(Refused::new(Exit::Interrupted, text).into());
+        }
+        Ok(())
+    }
+
+    /// Makes room for a line of its own on stderr.
+    pub(super) fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
+    let rate = shown::size((done as f64 / took.as_secs_f64().max(0.001)) as u64, true);
+    let amount = shown::size(done, true);
+    match total {
+        Some(total) if total > 0 => {
+            let percent = (u128::from(done) * 100 / u128::from(total)).min(100);
+            let total = shown::size(total, true);
+            format!("{verb}: {amount}B of {total}B, {percent} %, {rate}B/s")
+        }
+        _ => format!("{verb}: {amount}B, {rate}B/s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_bytes_rate_and_percent() {
+        let second = Duration::from_secs(1);
+        let text = line("put", 512 << 10, Some(1 << 20), second);
+        assert_eq!(text, "put: 512KB of 1.0MB, 50 %, 512KB/s");
+        assert_eq!(line("put", 3 << 20, None, 2 * second), "put: 3.0MB, 1.5MB/s");
+        assert_eq!(line("put", 9, Some(3), Duration::ZERO), "put: 9B of 3B, 100 %, 8.8KB/s");
+    }
+}

@@ -1,0 +1,87 @@
+//! `cofferdam store stat`: all that is known of a file, or of the store.
+
+use super::list::line;
+use super::options::StoreOptions;
+use super::progress::Progress;
+use super::session::Session;
+use super::troubles::Troubles;
+use super::{path, shown};
+use crate::{Context, Failure};
+use clap::Args;
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// Its options.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    store: StoreOptions,
+    /// Which files; the store itself if there are none
+    name: Vec<OsString>,
+}
+
+/// Shows it.
+pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let mut session = Session::read(&options.store)?;
+    if options.name.is_empty() {
+        return whole(&mut session, options, context);
+    }
+    let mut progress = Progress::begin("stat", None, context);
+    let mut troubles = Troubles::none(context);
+    for name in &options.name {
+        let name = name.as_bytes();
+        let done = path::look(session.store(), name)
+            .map_err(|error| session.about(name, &error))
+            .and_then(|it| line(&mut session, name.to_vec(), name.to_vec(), it));
+        match done {
+            Ok(line) => {
+                let object = shown::attributes(&line.path, &line.it, line.target.as_deref());
+                let text = if context.json {
+                    format!("{}\n", Value::Object(object))
+                } else {
+                    listed(&Value::Object(object))
+                };
+                crate::manual::print(text.as_bytes())?;
+            }
+            Err(failure) => troubles.bear_one_of(options.name.len(), failure, &mut progress)?,
+        }
+    }
+    troubles.end()
+}
+
+fn whole(session: &mut Session, options: &Options, context: &Context) -> Result<(), Failure> {
+    let identity = session.identity.to_string();
+    let seal = session.trusted.seal.to_string_lossy().into_owned();
+    let store = session.store();
+    let room = store.room();
+    let document = json!({
+        "store": options.store.store.to_string_lossy(),
+        "identity": identity,
+        "seal": seal,
+        "commit": store.commit_number(),
+        "changed": shown::time(store.commit_time()),
+        "objects": room.objects,
+        "used_bytes": (room.total - room.free.min(room.total)).saturating_mul(4096),
+        "free_bytes": room.free.saturating_mul(4096),
+        "keys": store.keys().slots().len(),
+        "generation": store.keys().keyring().generations(),
+    });
+    let text = if context.json { format!("{document}\n") } else { listed(&document) };
+    crate::manual::print(text.as_bytes())
+}
+
+/// One line for each thing.
+fn listed(document: &Value) -> String {
+    let Value::Object(object) = document else { return String::new() };
+    let width = object.keys().map(String::len).max().unwrap_or(0);
+    let mut text = String::new();
+    for (key, value) in object {
+        let value = match value {
+            Value::String(text) => shown::safe(text.as_bytes()),
+            other => other.to_string(),
+        };
+        text += &format!("{:<width$}  {value}\n", key.replace('_', " "));
+    }
+    text
+}
