@@ -74,16 +74,22 @@ pub trait Files: Send + Sync + 'static {
     fn close(&self, object: ObjectId);
     /// Fills `into` from a file, less at its end; answers how much.
     fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error>;
-    /// Writes all of `from`.
-    fn write(&self, object: ObjectId, offset: u64, from: &[u8], now: Time) -> Result<(), Error>;
-    /// What `fallocate` does.
+    /// Writes all of `from`; the file's times become `now`, if one is given.
+    fn write(
+        &self,
+        object: ObjectId,
+        offset: u64,
+        from: &[u8],
+        now: Option<Time>,
+    ) -> Result<(), Error>;
+    /// What `fallocate` does; the file's times become `now`, if one is given.
     fn allocate(
         &self,
         object: ObjectId,
         how: Allocate,
         offset: u64,
         length: u64,
-        now: Time,
+        now: Option<Time>,
     ) -> Result<(), Error>;
     /// Where, from an offset on, data or a hole begins.
     fn seek(&self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error>;
@@ -205,7 +211,13 @@ impl Files for Volume {
         self.read(object, offset, into)
     }
 
-    fn write(&self, object: ObjectId, offset: u64, from: &[u8], now: Time) -> Result<(), Error> {
+    fn write(
+        &self,
+        object: ObjectId,
+        offset: u64,
+        from: &[u8],
+        now: Option<Time>,
+    ) -> Result<(), Error> {
         self.write(object, offset, from, now)
     }
 
@@ -215,7 +227,7 @@ impl Files for Volume {
         how: Allocate,
         offset: u64,
         length: u64,
-        now: Time,
+        now: Option<Time>,
     ) -> Result<(), Error> {
         self.allocate(object, how, offset, length, now)
     }

@@ -268,7 +268,7 @@ impl<F: Files> Filesystem for Server<F> {
         } else {
             Ok(())
         };
-        match cleared.and_then(|()| self.files.write(file, offset, data, now)) {
+        match cleared.and_then(|()| self.files.write(file, offset, data, self.touched(now))) {
             // No request is longer than what was agreed on.
             Ok(()) => reply.written(data.len() as u32),
             Err(error) => reply.error(self.failed(&error)),
@@ -401,9 +401,9 @@ impl<F: Files> Filesystem for Server<F> {
     ) {
         let flags = OFlags::from_bits_retain(flags.cast_unsigned());
         match self.introduced(self.made_or_found(parent, name, mode, flags, request)) {
-            Ok(attr) => {
-                let keep = FopenFlags::FOPEN_KEEP_CACHE;
-                reply.created(&KEEP, &attr, Generation(0), FileHandle(0), keep);
+            Ok((attr, keep)) => {
+                let flags = FopenFlags::FOPEN_KEEP_CACHE;
+                reply.created(&keep, &attr, Generation(0), FileHandle(0), flags);
             }
             Err(error) => reply.error(error),
         }
@@ -433,7 +433,8 @@ impl<F: Files> Filesystem for Server<F> {
         };
         let (file, now) = (object(number), now());
         let cleared = if may_keep(request.uid()) { Ok(()) } else { self.clear_set_id(file, now) };
-        let done = cleared.and_then(|()| self.files.allocate(file, how, offset, length, now));
+        let done = cleared
+            .and_then(|()| self.files.allocate(file, how, offset, length, self.touched(now)));
         self.answer_done(reply, done);
     }
 

@@ -37,6 +37,7 @@ impl<F: Files> Server<F> {
         }
         let _ = config.set_max_background(BACKGROUND);
         let kernel = config.capabilities();
+        self.kernel_keeps_times = kernel.contains(InitFlags::FUSE_WRITEBACK_CACHE);
         self.silent_open = kernel.contains(InitFlags::FUSE_NO_OPEN_SUPPORT);
         self.silent_open_directory = kernel.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
     }

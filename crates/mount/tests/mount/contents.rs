@@ -204,3 +204,37 @@ fn fsync_reaches_the_store_after_the_bytes_did() {
     folder.sync_all().unwrap();
     assert_eq!(place.files.syncs.load(Ordering::Relaxed), before + 2);
 }
+
+#[test]
+fn what_the_kernel_writes_later_does_not_change_when_it_was_written() {
+    let mut place = Place::new();
+    // Mapped memory: what is written to it is sent long after the times were.
+    let said = place.python(
+        "import mmap, os, time\n\
+         f = open('f', 'w+b'); f.truncate(8192); m = mmap.mmap(f.fileno(), 8192)\n\
+         for round in range(20):\n\
+         \x20   m[5000] = round + 1; os.fsync(f.fileno()); time.sleep(0.01)\n\
+         m[5000] = 99; time.sleep(0.05); m.flush()\n\
+         s = os.stat('f'); print(s.st_mtime_ns, s.st_ctime_ns)",
+    );
+    let mut seen = said.split_whitespace().map(|number| number.parse::<i64>().unwrap());
+    place.again();
+    let found = fs::metadata(place.at("f")).unwrap();
+    let nanoseconds = |seconds: i64, rest: i64| Some(seconds * 1_000_000_000 + rest);
+    assert_eq!(nanoseconds(found.mtime(), found.mtime_nsec()), seen.next());
+    assert_eq!(nanoseconds(found.ctime(), found.ctime_nsec()), seen.next());
+    assert_eq!(fs::read(place.at("f")).unwrap()[5000], 99);
+}
+
+#[test]
+fn how_much_room_a_file_takes_is_shown_when_it_was_written() {
+    let place = Place::new();
+    let file = new(&place);
+    file.set_len(1 << 20).unwrap();
+    assert_eq!(file.metadata().unwrap().blocks(), 0);
+    // Neither its size nor anything else changes that the kernel knows of.
+    file.write_all_at(&vec![7; 65_536], 1 << 18).unwrap();
+    file.sync_all().unwrap();
+    system_tests::eventually("its blocks are shown", || file.metadata().unwrap().blocks() == 128);
+    assert_eq!(fs::metadata(place.at("f")).unwrap().blocks(), 128);
+}

@@ -2,7 +2,7 @@
 //! where it cannot.
 
 use crate::place::{Folder, Lines, said};
-use crate::{Memory, Place};
+use crate::{Place, Watched};
 use mount::{Error, Mounted, Options};
 use std::fs::{self, File};
 use std::io::Write;
@@ -60,7 +60,7 @@ fn unmounting_by_somebody_else_is_noticed() {
     said(Command::new("fusermount3").arg("-u").arg(place.root()).output());
     assert!(place.mounted.wait(Duration::from_secs(10)));
     // What is mounted there now is not ours.
-    let files = Arc::new(Memory::new());
+    let files = Arc::new(Watched::new());
     let other =
         Mounted::new(files, place.root(), &Options::default(), place.console.clone()).unwrap();
     place.mounted.unmount().unwrap();
@@ -73,7 +73,7 @@ fn unmounting_by_somebody_else_is_noticed() {
 fn what_lies_on_top_is_not_unmounted() {
     let mut place = Place::new();
     let other = Mounted::new(
-        Arc::new(Memory::new()),
+        Arc::new(Watched::new()),
         place.root(),
         &Options::default(),
         place.console.clone(),
@@ -114,7 +114,7 @@ fn a_mount_that_nobody_answers_for_any_more_is_replaced() {
     rustix::mount::mount("dead", &folder.0, "fuse.cofferdam", flags, data.as_c_str()).unwrap();
     drop(device);
     assert_eq!(fs::metadata(&folder.0).unwrap_err().raw_os_error(), Some(107));
-    let files = Arc::new(Memory::new());
+    let files = Arc::new(Watched::new());
     let mounted =
         Mounted::new(files, &folder.0, &Options::default(), Arc::new(Lines::default())).unwrap();
     fs::write(folder.0.join("f"), "x").unwrap();
@@ -177,7 +177,7 @@ fn a_file_is_no_place_to_mount_at() {
     let path = folder.0.join("file");
     fs::write(&path, "").unwrap();
     let attempt = Mounted::new(
-        Arc::new(Memory::new()),
+        Arc::new(Watched::new()),
         &path,
         &Options::default(),
         Arc::new(Lines::default()),

@@ -1,13 +1,13 @@
-//! Files in memory, mounted for real: what programs see, and what is left when it ends.
+//! A store in memory, mounted for real: what programs see, and what is left when it ends.
 
 mod contents;
 mod end;
-mod memory;
 mod names;
 mod ordinary;
 mod owners;
 mod place;
 mod programs;
+mod watched;
 
-use memory::Memory;
 use place::Place;
+use watched::Watched;

@@ -212,3 +212,49 @@ fn one_damaged_file_hides_no_other() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("/the/file: "), "{told:?}");
 }
+
+#[test]
+fn a_block_that_somebody_changed_is_an_error_and_the_console_names_the_file() {
+    let mut place = Place::new();
+    fs::create_dir(place.at("d")).unwrap();
+    place.mounted.unmount().unwrap();
+    let before = place.files.bytes();
+    place.again();
+    fs::write(place.at("d/large"), vec![7; 1 << 20]).unwrap();
+    fs::write(place.at("d/small"), "contents").unwrap();
+    place.mounted.unmount().unwrap();
+    place.files.spoil_what_was_written_since(&before);
+    place.again();
+    let read = fs::read(place.at("d/large")).map(|contents| contents.len());
+    assert_eq!(read.unwrap_err().raw_os_error(), Some(5));
+    assert_eq!(fs::read_to_string(place.at("d/small")).unwrap(), "contents");
+    // What is whole of it can be read.
+    let mut begin = vec![0; 4096];
+    File::open(place.at("d/large")).unwrap().read_exact(&mut begin).unwrap();
+    assert_eq!(begin, vec![7; 4096]);
+    let told = place.console.0.lock().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("/d/large: "), "{told:?}");
+}
+
+#[test]
+fn what_is_made_and_removed_between_two_commits_costs_the_medium_next_to_nothing() {
+    let place = Place::new();
+    fs::write(place.at("stays"), "x").unwrap();
+    File::open(place.root()).unwrap().sync_all().unwrap();
+    let before = place.files.writes();
+    for number in 0..1000 {
+        let path = place.at(&format!("temporary {number}"));
+        fs::write(&path, "for a moment").unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    system_tests::eventually("all are gone", || place.files.objects() == 2);
+    File::open(place.root()).unwrap().sync_all().unwrap();
+    let writes = place.files.writes() - before;
+    assert!(writes < 100, "{writes} writes for what nobody sees any more");
+    for number in 0..1000 {
+        fs::write(place.at(&format!("{number}")), "").unwrap();
+    }
+    File::open(place.root()).unwrap().sync_all().unwrap();
+    assert!(place.files.writes() > before + writes, "what stays is written");
+}

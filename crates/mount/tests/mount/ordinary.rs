@@ -4,7 +4,7 @@
 //! since what it starts can never gain rights, and so cannot start `fusermount3`.
 
 use crate::place::{Folder, Lines, said};
-use crate::{Memory, Place};
+use crate::{Place, Watched};
 use mount::{Error, Files, Mounted, Options};
 use std::fs::{self, File};
 use std::io::Write;
@@ -59,7 +59,7 @@ fn a_user_mounts_by_a_helper() {
         assert!(!table.contains(&folder.0.to_str().unwrap().replace(' ', "\\040")));
         return;
     };
-    let files = Arc::new(Memory::new());
+    let files = Arc::new(Watched::new());
     let ours = Change { user: Some(NOBODY), group: Some(NOBODY), ..Change::default() };
     files.change(ObjectId::ROOT, &ours, Time::default()).unwrap();
     let options = Options { name: "a store, of mine".to_owned(), ..Options::default() };
@@ -93,7 +93,7 @@ fn a_user_who_may_not_mount_is_told_why() {
         return;
     };
     let attempt = |path: &Path| {
-        let (files, console) = (Arc::new(Memory::new()), Arc::new(Lines::default()));
+        let (files, console) = (Arc::new(Watched::new()), Arc::new(Lines::default()));
         Mounted::new(files, path, &Options::default(), console).err().unwrap()
     };
     let error = attempt(Path::new(&path));

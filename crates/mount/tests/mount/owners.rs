@@ -2,7 +2,8 @@
 
 use crate::Place;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown};
 
 /// A program run as a user who owns nothing.
 fn as_nobody(program: &str) -> String {
@@ -121,8 +122,37 @@ fn extended_attributes() {
 #[test]
 fn how_full_it_is() {
     let place = Place::new();
-    let found = rustix::fs::statvfs(place.root()).unwrap();
-    assert_eq!((found.f_blocks, found.f_bfree, found.f_bavail), (1000, 600, 600));
-    assert_eq!((found.f_frsize, found.f_namemax), (4096, 255));
-    assert_eq!((found.f_files, found.f_ffree), (601, 600));
+    let file = fs::File::create(place.at("f")).unwrap();
+    let before = place.files.room();
+    assert!((1 << 17..=1 << 18).contains(&before.total), "a GiB in blocks, not {}", before.total);
+    file.write_all_at(&vec![7; 1 << 20], 0).unwrap();
+    file.sync_all().unwrap();
+    let (room, found) = (place.files.room(), rustix::fs::statvfs(place.root()).unwrap());
+    assert_eq!((found.f_blocks, found.f_bfree), (room.total, room.free));
+    assert_eq!((found.f_bavail, found.f_frsize, found.f_namemax), (room.free, 4096, 255));
+    assert_eq!((found.f_files, found.f_ffree), (room.free + 2, room.free));
+    let taken = before.free - room.free;
+    assert!((256..300).contains(&taken), "{taken} blocks for 256 pages");
+}
+
+#[test]
+fn a_full_store_says_so_and_takes_more_when_something_goes() {
+    let place = Place::with_room(16 << 20);
+    fs::write(place.at("kept"), vec![5; 4 << 20]).unwrap();
+    let file = fs::File::create(place.at("f")).unwrap();
+    let mut at = 0;
+    let error = loop {
+        let done = file.write_all_at(&vec![7; 1 << 20], at).and_then(|()| file.sync_all());
+        match done {
+            Ok(()) => at += 1 << 20,
+            Err(error) => break error,
+        }
+        assert!(at < 16 << 20, "more than it has room for");
+    };
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    assert!(at > 8 << 20, "full after {at} bytes");
+    assert_eq!(fs::read(place.at("kept")).unwrap(), vec![5; 4 << 20]);
+    fs::remove_file(place.at("kept")).unwrap();
+    file.write_all_at(&vec![8; 1 << 20], 0).unwrap();
+    file.sync_all().unwrap();
 }

@@ -1,13 +1,13 @@
 //! A mount of its own for each test, gone with it however it ends.
 
-use crate::Memory;
-use mount::{Console, Files, Mounted, Options};
+use crate::Watched;
+use mount::{Console, Mounted, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use store::{Attributes, ObjectId};
+use store::Attributes;
 
 #[derive(Default)]
 pub(crate) struct Lines(pub(crate) Mutex<Vec<String>>);
@@ -42,30 +42,40 @@ impl Drop for Folder {
 
 pub(crate) struct Place {
     // Dropped in this order: the mount, then its directory.
-    pub(crate) mounted: Mounted<Memory>,
+    pub(crate) mounted: Mounted<Watched>,
     folder: Folder,
     options: Options,
-    pub(crate) files: Arc<Memory>,
+    pub(crate) files: Arc<Watched>,
     pub(crate) console: Arc<Lines>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self::with(&Options { name: "memory".to_owned(), others: true, ..Options::default() })
+        Self::with(&Options { name: "store".to_owned(), others: true, ..Options::default() })
     }
 
     pub(crate) fn with(options: &Options) -> Self {
+        Self::of(Watched::new(), options)
+    }
+
+    /// One with a store that has room for so many bytes.
+    pub(crate) fn with_room(bytes: u64) -> Self {
+        Self::of(Watched::with_room(bytes), &Options::default())
+    }
+
+    fn of(files: Watched, options: &Options) -> Self {
         system_tests::tool("fusermount3", "fuse3");
         let folder = Folder::new();
-        let (files, console) = (Arc::new(Memory::new()), Arc::new(Lines::default()));
+        let (files, console) = (Arc::new(files), Arc::new(Lines::default()));
         let mounted = Mounted::new(files.clone(), &folder.0, options, console.clone())
             .unwrap_or_else(|error| panic!("{error}"));
         Self { mounted, folder, options: options.clone(), files, console }
     }
 
-    /// Mounts the same files anew, so that the kernel remembers nothing of them.
+    /// Mounts the same store anew, so that neither the kernel nor the store remembers anything of it.
     pub(crate) fn again(&mut self) {
         self.mounted.unmount().unwrap_or_else(|error| panic!("{error}"));
+        self.files.reopen();
         let (files, console) = (self.files.clone(), self.console.clone());
         self.mounted = Mounted::new(files, &self.folder.0, &self.options, console)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -73,7 +83,7 @@ impl Place {
 
     /// What is stored about something in the root, whatever the kernel believes.
     pub(crate) fn stored(&self, name: &str) -> Attributes {
-        self.files.lookup(ObjectId::ROOT, name.as_bytes()).unwrap()
+        self.files.stored(name.as_bytes())
     }
 
     pub(crate) fn root(&self) -> &Path {

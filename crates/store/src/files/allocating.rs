@@ -8,15 +8,17 @@ use crate::error::Error;
 use crate::place::BLOCK;
 
 impl Store {
-    /// Does to a range of a file what `fallocate` does.
+    /// Does to a range of a file what `fallocate` does. Its times become `now`; who sees to them
+    /// himself leaves that out.
     pub fn allocate(
         &mut self,
         object: ObjectId,
         how: Allocate,
         offset: u64,
         length: u64,
-        now: Time,
+        now: impl Into<Option<Time>>,
     ) -> Result<(), Error> {
+        let now = now.into();
         self.may_write()?;
         let inode = self.inode(object)?;
         match inode.kind() {
@@ -44,7 +46,9 @@ impl Store {
         if matches!(how, Allocate::Grow | Allocate::Zero) {
             inode.size = inode.size.max(end);
         }
-        inode.touch(now);
+        if let Some(now) = now {
+            inode.touch(now);
+        }
         self.put_inode(object, &inode)
     }
 

@@ -20,6 +20,6 @@ mod removing;
 mod renaming;
 mod seeking;
 mod unnamed;
-mod writing;
+pub(crate) mod writing;
 
 pub use extras::SetExtra;

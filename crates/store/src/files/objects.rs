@@ -48,7 +48,11 @@ impl Store {
 
     /// Somebody opens an object: it stays, even without a name, until the last one closes it.
     pub fn open(&mut self, object: ObjectId) -> Result<(), Error> {
-        self.inode(object)?;
+        match self.inode(object) {
+            // What is damaged is there: its name can be shown, and who asks for more is told.
+            Ok(_) | Err(Error::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
         *self.opened.entry(object).or_insert(0) += 1;
         Ok(())
     }

@@ -11,19 +11,20 @@ use crate::tree::key::{Key, kind};
 use alloc::vec::Vec;
 
 /// A file of at most so many bytes lies in the tree, without a block of its own.
-pub(super) const SMALL: u64 = 1024;
+pub(crate) const SMALL: u64 = 1024;
 
 impl Store {
-    /// Writes to a file: all of it, or nothing.
+    /// Writes to a file: all of it, or nothing. Its times become `now`; who sees to them himself
+    /// leaves that out.
     pub fn write(
         &mut self,
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: Time,
+        now: impl Into<Option<Time>>,
     ) -> Result<(), Error> {
         match self.inode(object)?.kind() {
-            Kind::File => self.write_contents(object, offset, from, now),
+            Kind::File => self.write_contents(object, offset, from, now.into()),
             Kind::Directory => Err(Error::IsDirectory),
             _ => Err(Error::Invalid("only a file can be written to")),
         }
@@ -41,7 +42,7 @@ impl Store {
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: Time,
+        now: Option<Time>,
     ) -> Result<(), Error> {
         self.may_write()?;
         if from.is_empty() {
@@ -65,7 +66,7 @@ impl Store {
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: Time,
+        now: Option<Time>,
     ) -> Result<u64, Error> {
         let (mut offset, mut rest, mut dirtied) = (offset, from, 0);
         let piece = self.pages.piece() * BLOCK;
@@ -82,7 +83,9 @@ impl Store {
             rest = later;
             let mut inode = self.inode(object)?;
             inode.size = inode.size.max(offset);
-            inode.touch(now);
+            if let Some(now) = now {
+                inode.touch(now);
+            }
             self.put_inode(object, &inode)?;
         }
         Ok(dirtied)

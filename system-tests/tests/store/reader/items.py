@@ -1,6 +1,5 @@
 """Section 6 of the format: files, directories and what else is known, made of the tree's items."""
 
-import base64
 import hashlib
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +21,10 @@ class Tree:
             items = self.objects.setdefault(key_object(key), {})
             items.setdefault(key[8], {})[key_position(key)] = value
 
+    def place(self, name):
+        """Where a name's entry belongs."""
+        return siphash(self.root[112:128], name) & 0x7FFF_FFFF_FFFF_FF00 or 256
+
     def names(self, owner):
         """The entries of a directory."""
         for position, value in self.objects[owner].get(ENTRY, {}).items():
@@ -29,7 +32,7 @@ class Tree:
             while at < len(value):
                 length = value[at + 9]
                 name = value[at + 10 : at + 10 + length]
-                if len(name) != length or siphash(self.root[112:128], name) != position:
+                if len(name) != length or self.place(name) != position:
                     self.store.trouble(f"an entry of directory {owner} is not where it belongs")
                 yield name, number(value, at, 8), value[at + 8]
                 at += 10 + length
@@ -108,7 +111,7 @@ class Tree:
             for index, name in enumerate(("read", "changed", "status_changed", "made")):
                 at = 32 + 12 * index
                 line[name] = [number(inode, at, 8, signed=True), number(inode, at + 8, 4)]
-            attributes = {text(n): base64.b64encode(v).decode() for n, v in self.attributes(owner)}
+            attributes = {text(n): v.hex() for n, v in self.attributes(owner)}
             if attributes:
                 line["attributes"] = dict(sorted(attributes.items()))
             # A second name of a file says the same of it without reading it again.

@@ -4,13 +4,14 @@
 //! it has, by a thread of its own. How far ahead doubles with each read that goes on where the last
 //! one ended, as kernels do it.
 
+use super::call::Call;
 use super::{Shared, State};
 use crate::attributes::ObjectId;
 use crate::error::Error;
 use crate::files::reading::Fetch;
 use std::collections::VecDeque;
 use std::string::ToString;
-use std::sync::{MutexGuard, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::thread;
 use std::vec::Vec;
 
@@ -89,19 +90,22 @@ impl Shared {
 }
 
 /// Starts the thread. It ends when the volume is closed, or nobody has it any more.
-pub(super) fn start(shared: Weak<Shared>) {
+pub(super) fn start(shared: Weak<Shared>, call: Arc<Call>) {
     // Without it, nothing is read ahead.
-    let _ = thread::Builder::new().name("store-ahead".to_string()).spawn(move || run(&shared));
+    let builder = thread::Builder::new().name("store-ahead".to_string());
+    let _ = builder.spawn(move || run(&shared, &call));
 }
 
-fn run(shared: &Weak<Shared>) {
+fn run(shared: &Weak<Shared>, call: &Call) {
     while let Some(shared) = shared.upgrade() {
         let Ok(mut state) = shared.lock() else { return };
         if state.ahead.ending {
             return;
         }
         let Some((object, from, length)) = state.ahead.wanted.pop_front() else {
-            drop(shared.look_ahead.wait_timeout(state, super::keeper::NAP));
+            drop(state);
+            drop(shared);
+            call.sleep(super::keeper::NAP);
             continue;
         };
         // What goes wrong here goes wrong again for whoever asks for it, and is told then.

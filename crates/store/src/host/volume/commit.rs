@@ -54,7 +54,7 @@ impl Shared {
             state.commits.busy = false;
             state.commits.ended = number;
             self.changed.notify_all();
-            self.call.notify_one();
+            self.call.call();
             done?;
         }
         state.store.take_lost()

@@ -1,8 +1,9 @@
 //! The thread that does what nobody is waiting for.
 
+use super::call::Call;
 use super::{Shared, State};
 use std::string::ToString;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -25,16 +26,13 @@ enum Task {
 }
 
 /// Starts it. It ends when the volume is closed, or nobody has it any more.
-pub(super) fn start(shared: Weak<Shared>) -> JoinHandle<()> {
-    let name = "store-keeper".to_string();
-    // Without a thread there is no keeper: then writers write out, and the one who closes commits.
-    thread::Builder::new()
-        .name(name)
-        .spawn(move || keep(&shared))
-        .unwrap_or_else(|_| thread::spawn(|| {}))
+/// Without a thread there is none: then writers write out, and the one who closes commits.
+pub(super) fn start(shared: Weak<Shared>, call: Arc<Call>) -> Option<JoinHandle<()>> {
+    let builder = thread::Builder::new().name("store-keeper".to_string());
+    builder.spawn(move || keep(&shared, &call)).ok()
 }
 
-fn keep(shared: &Weak<Shared>) {
+fn keep(shared: &Weak<Shared>, call: &Call) {
     while let Some(shared) = shared.upgrade() {
         let Ok(state) = shared.lock() else { return };
         let task = next(&state);
@@ -42,8 +40,10 @@ fn keep(shared: &Weak<Shared>) {
         let _ = match task {
             Task::End => return,
             Task::Sleep(time) => {
-                drop(shared.call.wait_timeout(state, time));
-                Ok(())
+                drop(state);
+                drop(shared);
+                call.sleep(time);
+                continue;
             }
             Task::WriteOut => {
                 drop(state);

@@ -7,6 +7,7 @@
 //! what nobody synchronises, and tells the seal when nobody is waiting.
 
 mod ahead;
+mod call;
 mod commit;
 mod keeper;
 mod operations;
@@ -18,13 +19,15 @@ use crate::host::reader::Holds;
 use crate::medium::Trouble;
 use crate::store::Store;
 use ahead::Ahead;
+use call::Call;
 use commit::{Commits, SealThread};
 use std::boxed::Box;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
-/// A store that threads share; its clones are the same one.
+/// A store that threads share; its clones are the same one. When the last of them is dropped without
+/// its being [closed](Self::close), what was not synchronised is lost, as in a crash.
 #[derive(Clone)]
 pub struct Volume(Arc<Shared>);
 
@@ -33,9 +36,9 @@ struct Shared {
     /// Something ended that somebody may be waiting for.
     changed: Condvar,
     /// There may be something for the keeper to do.
-    call: Condvar,
+    call: Arc<Call>,
     /// There may be something to read ahead.
-    look_ahead: Condvar,
+    look_ahead: Arc<Call>,
     seal: SealThread,
     /// Whether somebody reads an older commit.
     held: Box<dyn Fn() -> bool + Send + Sync>,
@@ -67,16 +70,16 @@ impl Volume {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
-            call: Condvar::new(),
-            look_ahead: Condvar::new(),
+            call: Arc::default(),
+            look_ahead: Arc::default(),
             seal,
             held: Box::new(held),
             keeper: Mutex::new(None),
         });
         let volume = Self(shared);
-        ahead::start(Arc::downgrade(&volume.0));
-        let keeper = keeper::start(Arc::downgrade(&volume.0));
-        *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        ahead::start(Arc::downgrade(&volume.0), volume.0.look_ahead.clone());
+        let keeper = keeper::start(Arc::downgrade(&volume.0), volume.0.call.clone());
+        *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
         volume
     }
 
@@ -87,8 +90,8 @@ impl Volume {
             let mut state = self.0.lock()?;
             state.closing = true;
             state.ahead.ending = true;
-            self.0.call.notify_all();
-            self.0.look_ahead.notify_all();
+            self.0.call.call();
+            self.0.look_ahead.call();
         }
         let keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(keeper) = keeper {
@@ -108,6 +111,13 @@ impl Volume {
         mut what: impl FnMut(&mut Store) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.0.with(&mut what)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.call.call();
+        self.look_ahead.call();
     }
 }
 
@@ -141,7 +151,7 @@ impl Shared {
         state.store.tidy();
         if !state.commits.dirty && state.store.has_changed() {
             state.commits.note();
-            self.call.notify_one();
+            self.call.call();
         }
         if state.store.needs_commit() && !state.store.is_read_only() {
             drop(state);

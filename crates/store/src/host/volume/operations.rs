@@ -130,15 +130,17 @@ impl Volume {
         self.explained(|store| store.close(object))
     }
 
-    /// Does to a range of a file what `fallocate` does.
+    /// Does to a range of a file what `fallocate` does. Its times become `now`; who sees to them
+    /// himself leaves that out.
     pub fn allocate(
         &self,
         object: ObjectId,
         how: Allocate,
         offset: u64,
         length: u64,
-        now: Time,
+        now: impl Into<Option<Time>>,
     ) -> Result<(), Error> {
+        let now = now.into();
         self.explained(|store| store.allocate(object, how, offset, length, now))
     }
 

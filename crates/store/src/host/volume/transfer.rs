@@ -20,7 +20,7 @@ impl Volume {
             let begun = state.store.begin_read_of_file(object, offset, into);
             let reading = begun.map_err(|error| state.store.explain(error))?;
             if state.ahead.note(object, offset, offset + reading.length as u64) {
-                shared.look_ahead.notify_one();
+                shared.look_ahead.call();
             }
             if reading.fetches.is_empty() {
                 return Ok(reading.length);
@@ -45,16 +45,18 @@ impl Volume {
         done.map_err(|error| state.store.explain(error))
     }
 
-    /// Writes to a file: all of it, or nothing.
+    /// Writes to a file: all of it, or nothing. Its times become `now`; who sees to them himself
+    /// leaves that out.
     pub fn write(
         &self,
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        time: Time,
+        now: impl Into<Option<Time>>,
     ) -> Result<(), Error> {
+        let now = now.into();
         self.0.make_frames()?;
-        self.0.with(&mut |store| store.write(object, offset, from, time))
+        self.0.with(&mut |store| store.write(object, offset, from, now))
     }
 
     /// Writes to the end of a file, wherever that is by now; gives where that was.
@@ -90,7 +92,7 @@ impl Shared {
         loop {
             let state = self.lock()?;
             if state.store.should_write_out() {
-                self.call.notify_one();
+                self.call.call();
             }
             if !state.store.crowded() {
                 return Ok(());
