@@ -13,11 +13,13 @@ use crate::attributes::Time;
 use crate::error::Error;
 use crate::keys::Keyring;
 use crate::medium::{Medium, Trouble};
+use crate::place;
 use crate::root::Root;
 use crate::seal::Seal;
 use crate::sealed_root::SealedRoot;
 use crate::superblock::Superblock;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 /// What is left to do of a commit.
@@ -35,19 +37,24 @@ impl Landing {
         self.root
     }
 
-    /// Where the blocks are, that have to be synchronised.
-    #[cfg(feature = "std")]
-    pub(crate) fn blocks(&self) -> Arc<dyn Medium> {
-        self.medium.clone()
-    }
-
-    /// Makes it safe: blocks and seal, one after the other.
+    /// Makes it safe: the blocks, then the seal. Where one device has both, and one flush of that
+    /// makes both safe, they go together.
     pub fn land(&mut self) -> Result<(), Error> {
+        let device = self.medium.device();
+        if device.is_some() && device == self.seal_medium.device() {
+            self.seal.write_through(&*self.seal_medium, &self.seal_key)?;
+            return self.sync_blocks();
+        }
         self.sync_blocks()?;
         self.write_seal()
     }
 
-    /// Waits until the blocks are safe. May go on at the same time as the seal is written.
+    /// Says in seal and superblock that it was safe already.
+    pub(crate) fn confirm(&mut self) -> Result<(), Error> {
+        self.write_seal()
+    }
+
+    /// Waits until the blocks are safe.
     pub fn sync_blocks(&self) -> Result<(), Error> {
         self.medium.sync().map_err(Error::Medium)
     }
@@ -106,13 +113,6 @@ impl Store {
         Ok(())
     }
 
-    /// Nobody knows what became of a commit.
-    #[cfg(feature = "std")]
-    pub(crate) fn abandon_commit(&mut self) -> Error {
-        self.landing = false;
-        self.stop(Trouble::System(5))
-    }
-
     /// Says in superblock and seal that the last commit happened; nothing, if they say so already.
     pub fn begin_confirm(&mut self) -> Result<Option<Landing>, Error> {
         self.may_write()?;
@@ -147,7 +147,7 @@ impl Store {
     pub fn finish(&mut self, now: Time, held: bool) -> Result<(), Error> {
         self.sync(now, held)?;
         if let Some(mut landing) = self.begin_confirm()? {
-            let done = landing.land();
+            let done = landing.sync_blocks().and_then(|()| landing.confirm());
             self.finish_commit(landing, done, held)?;
         }
         Ok(())
@@ -170,7 +170,9 @@ impl Store {
         let session = self.session.clone().ok_or(Error::ReadOnly)?;
         let commit = self.commit + 1;
         self.space.settle(&mut self.tree)?;
-        let (tree, level) = self.tree.write(&session, commit)?;
+        let mut written = core::mem::take(&mut self.written);
+        let (tree, level) = self.tree.write(&session, commit, &mut written)?;
+        self.hasten(written);
         let root = Root {
             commit,
             tree,
@@ -184,6 +186,22 @@ impl Store {
             name_key: self.name_key,
         };
         Ok(root.seal(self.frame, &session))
+    }
+
+    /// What was written begins its way to the disk, neighbours together.
+    fn hasten(&self, mut runs: Vec<(u64, u64)>) {
+        runs.sort_unstable();
+        let mut rest = runs.into_iter();
+        let Some(mut run) = rest.next() else { return };
+        for (address, blocks) in rest {
+            if address == run.0 + run.1 {
+                run.1 += blocks;
+                continue;
+            }
+            self.medium.hasten(place::bytes(run.0), place::bytes(run.1));
+            run = (address, blocks);
+        }
+        self.medium.hasten(place::bytes(run.0), place::bytes(run.1));
     }
 
     /// The superblock turns to the last safe commit.

@@ -66,6 +66,22 @@ pub trait Medium: Send + Sync {
 
     /// Says that these bytes will soon be read.
     fn expect(&self, at: u64, length: u64);
+
+    /// Says that these bytes, which were written, will soon be synchronised and not soon be read:
+    /// their way may begin now.
+    fn hasten(&self, _at: u64, _length: u64) {}
+
+    /// A number for the device below, if that is known, and if a [`sync`](Self::sync) after
+    /// something was written, of this medium or of any other that gives the same number, makes safe
+    /// whatever was [written through](Self::write_through) before.
+    fn device(&self) -> Option<u64> {
+        None
+    }
+
+    /// Writes, and returns when the device has it; only its own cache may not be safe yet.
+    fn write_through(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
+        self.write(at, from)
+    }
 }
 
 /// Where the store gets its random bytes.

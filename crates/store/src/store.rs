@@ -46,6 +46,8 @@ pub struct Store {
     pub(crate) opened: HashMap<ObjectId, u32>,
     /// What could not be written, until somebody who synchronises was told.
     pub(crate) lost: Vec<Error>,
+    /// Short runs of blocks that this transaction wrote.
+    pub(crate) written: Vec<(u64, u64)>,
     pub(crate) jobs: u64,
     pub(crate) buffers: Vec<Vec<u8>>,
     pub(crate) flush_hand: PageKey,
@@ -85,7 +87,8 @@ impl Store {
     }
 
     /// How full it is.
-    pub fn room(&self) -> Room {
+    pub fn room(&mut self) -> Room {
+        self.space.look_at_total();
         Room { total: self.space.total(), free: self.space.free(), objects: self.objects }
     }
 

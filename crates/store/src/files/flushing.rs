@@ -23,6 +23,9 @@ const JOB: usize = 256;
 
 /// Dirty pages that are many, whatever there is of memory: 16 MiB.
 const MANY: usize = 4096;
+/// Bytes of a run whose way to the disk may begin at once; shorter ones wait for their commit, and
+/// go together with what lies beside them.
+const LONG: usize = 256 << 10;
 /// Buffers that are kept for the next jobs.
 const BUFFERS: usize = 4;
 
@@ -58,6 +61,9 @@ impl Job {
                 ));
             }
             self.medium.write(place::bytes(run.address), &run.bytes)?;
+            if run.bytes.len() >= LONG {
+                self.medium.hasten(place::bytes(run.address), run.bytes.len() as u64);
+            }
         }
         Ok(())
     }
@@ -135,6 +141,9 @@ impl Store {
             return Err(self.stop(trouble));
         }
         for run in job.runs {
+            if run.bytes.len() < LONG {
+                self.written.push((run.address, run.tags.len() as u64));
+            }
             if self.buffers.len() < BUFFERS {
                 self.buffers.push(run.bytes);
             }

@@ -3,6 +3,7 @@
 //! A file grows, with room reserved; a block device is as large as it is. A block device that is
 //! written to is claimed from the kernel, so that nobody mounts it or formats it meanwhile.
 
+use super::straight::Straight;
 use super::{Access, Error, file};
 use crate::medium::{Medium, Trouble};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -12,6 +13,10 @@ use std::io::{Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::vec;
+
+/// A file of at most so many bytes may be a seal.
+const SMALL: usize = 64 << 10;
 
 /// One file or block device.
 pub struct Device {
@@ -26,6 +31,7 @@ pub struct Device {
     /// One synchronises at a time, so that who finds nothing to do knows that it is done. Inside,
     /// the first error there was: it stays one, as the kernel tells it once and forgets.
     gate: Mutex<Option<Trouble>>,
+    straight: Option<Straight>,
 }
 
 impl Device {
@@ -35,7 +41,13 @@ impl Device {
         let made = file::create(path)?;
         let device = Self::over(made, Access::Write, true, 0);
         let room = device.grow(size).map_err(|trouble| Error::Room { path: path.into(), trouble });
+        // Written to, not only reserved: overwriting it then changes nothing but its bytes.
+        let zeros = vec![0; usize::try_from(size).unwrap_or(0).min(SMALL)];
         let safe = room
+            .and_then(|()| {
+                let filled = file::write_at(&device.file, 0, &zeros);
+                filled.map_err(|trouble| Error::Room { path: path.into(), trouble })
+            })
             .and_then(|()| device.file.sync_all().map_err(Error::system("synchronise", path)))
             .and_then(|()| file::sync_folder_of(path));
         if let Err(error) = safe {
@@ -43,7 +55,7 @@ impl Device {
             let _ = std::fs::remove_file(path);
             return Err(error);
         }
-        Ok(device)
+        Ok(device.with_straight_writes(path))
     }
 
     /// The file or block device that is there.
@@ -73,7 +85,20 @@ impl Device {
             // upon it, so it has to be as safe as what we write.
             file.sync_all().map_err(Error::system("synchronise", path))?;
         }
-        Ok(Self::over(file, access, kind == FileType::RegularFile, size))
+        let device = Self::over(file, access, kind == FileType::RegularFile, size);
+        Ok(if device.grows && access == Access::Write {
+            device.with_straight_writes(path)
+        } else {
+            device
+        })
+    }
+
+    /// Prepares writing past the kernel's cache, for small files: seals.
+    fn with_straight_writes(mut self, path: &Path) -> Self {
+        if self.size() <= SMALL as u64 {
+            self.straight = Straight::prepare(&self.file, path, self.size());
+        }
+        self
     }
 
     fn over(file: File, access: Access, grows: bool, size: u64) -> Self {
@@ -85,6 +110,7 @@ impl Device {
             growing: Mutex::new(()),
             written: AtomicBool::new(false),
             gate: Mutex::new(None),
+            straight: None,
         }
     }
 
@@ -111,6 +137,19 @@ impl Medium for Device {
         // After writing, so that a sync that is under way does not think it has covered it.
         self.written.store(true, Ordering::Release);
         written
+    }
+
+    fn device(&self) -> Option<u64> {
+        self.straight.as_ref().map(|straight| straight.device)
+    }
+
+    fn write_through(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
+        self.writable()?;
+        self.inside(at, from.len() as u64)?;
+        match &self.straight {
+            Some(straight) => straight.write(at, from),
+            None => self.write(at, from).and_then(|()| self.sync()),
+        }
     }
 
     fn sync(&self) -> Result<(), Trouble> {

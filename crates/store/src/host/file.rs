@@ -3,7 +3,7 @@
 
 use super::Error;
 use crate::medium::Trouble;
-use rustix::fs::{Advice, FallocateFlags, FileType, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, FallocateFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -91,6 +91,40 @@ pub(super) fn expect(file: &File, at: u64, length: u64) {
     // Advice, too.
     let _ = rustix::fs::fadvise(file, at, Some(length), Advice::WillNeed);
 }
+
+/// Has these bytes, which were written, go to the device soon.
+pub(super) fn hasten(file: &File, at: u64, length: u64) {
+    let Some(length) = NonZeroU64::new(length) else { return };
+    // The kernel begins to write what it is told nobody needs in memory; we keep our own pages.
+    let _ = rustix::fs::fadvise(file, at, Some(length), Advice::DontNeed);
+}
+
+/// What `statfs` says of ext4, and of its forerunners.
+const EXT4: i64 = 0xef53;
+
+/// The device below a file of which it is known that synchronising any file on it flushes the
+/// device's cache, after whatever was written through: ext4, which never moves what is overwritten
+/// and ends every `fdatasync` of a written file with a flush of its one device.
+pub(super) fn device(file: &File) -> Option<u64> {
+    let kind = rustix::fs::fstatfs(file).ok()?.f_type;
+    (kind == EXT4).then_some(())?;
+    Some(rustix::fs::fstat(file).ok()?.st_dev)
+}
+
+/// Whether a file can be written past the kernel's cache in blocks of `block` bytes. Where it
+/// cannot, the kernel would take such writes and keep them.
+pub(super) fn takes_straight_writes(file: &File, block: u32) -> bool {
+    let asked = rustix::fs::StatxFlags::from_bits_retain(STATX_DIOALIGN);
+    let about = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, asked);
+    about.is_ok_and(|about| {
+        about.stx_mask & STATX_DIOALIGN != 0
+            && (1..=block).contains(&about.stx_dio_mem_align)
+            && (1..=block).contains(&about.stx_dio_offset_align)
+    })
+}
+
+/// Linux's name for it, which rustix does not have.
+const STATX_DIOALIGN: u32 = 0x2000;
 
 /// Makes the names in the folder of `path` safe.
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {

@@ -17,6 +17,7 @@ mod randomness;
 mod reader;
 mod record;
 mod segments;
+mod straight;
 mod volume;
 mod writer;
 

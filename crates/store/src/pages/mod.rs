@@ -43,6 +43,8 @@ pub(crate) struct Pages {
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     dirty: BTreeSet<PageKey>,
+    /// In mappings that may write.
+    writable: BTreeSet<PageKey>,
     flying: usize,
     hand: usize,
 }
@@ -59,6 +61,7 @@ impl Pages {
             slots: Vec::new(),
             free: Vec::new(),
             dirty: BTreeSet::new(),
+            writable: BTreeSet::new(),
             flying: 0,
             hand: 0,
         }
@@ -230,6 +233,7 @@ impl Pages {
             self.flying -= 1;
         }
         self.free.push(frame);
+        self.writable.remove(&key);
         self.dirty.remove(&key)
     }
 
@@ -274,6 +278,9 @@ impl Pages {
         let slot = self.slots.get_mut(frame)?.as_mut()?;
         slot.mapped += 1;
         slot.writable += u32::from(writable);
+        if slot.writable > 0 {
+            self.writable.insert(key);
+        }
         Some(frame)
     }
 
@@ -294,12 +301,14 @@ impl Pages {
         if let Some(Some(slot)) = slot {
             slot.mapped = slot.mapped.saturating_sub(1);
             slot.writable = slot.writable.saturating_sub(u32::from(writable));
+            if slot.writable == 0 {
+                self.writable.remove(&key);
+            }
         }
     }
 
     /// Pages that somebody may be writing to without our seeing it.
     pub(crate) fn writable(&self) -> Vec<PageKey> {
-        let slots = self.slots.iter().flatten();
-        slots.filter(|slot| slot.writable > 0).map(|slot| slot.key).collect()
+        self.writable.iter().copied().collect()
     }
 }

@@ -69,15 +69,28 @@ impl Seal {
     /// Writes it with the next serial, into the slot of that serial. Making it durable, before it
     /// is written again, is the caller's. After an error the next write goes to the same slot.
     pub fn write(&mut self, medium: &dyn Medium, key: &[u8; 32]) -> Result<(), Error> {
+        let (at, bytes) = self.next(medium, key)?;
+        medium.write(at, &bytes).map_err(Error::SealMedium)?;
+        self.serial += 1;
+        Ok(())
+    }
+
+    /// The same, through to the device: see [`Medium::write_through`].
+    pub fn write_through(&mut self, medium: &dyn Medium, key: &[u8; 32]) -> Result<(), Error> {
+        let (at, bytes) = self.next(medium, key)?;
+        medium.write_through(at, &bytes).map_err(Error::SealMedium)?;
+        self.serial += 1;
+        Ok(())
+    }
+
+    /// What is written next, and where.
+    fn next(&self, medium: &dyn Medium, key: &[u8; 32]) -> Result<(u64, [u8; SLOT_BYTES]), Error> {
         if medium.size() < SEAL_BYTES {
             medium.grow(SEAL_BYTES).map_err(Error::SealMedium)?;
         }
         let serial = self.serial.checked_add(1).ok_or(Error::SealDamaged)?;
         let next = Self { serial, ..self.clone() };
-        let at = (serial % 2) * SLOT_BYTES as u64;
-        medium.write(at, &encode(&next, key)).map_err(Error::SealMedium)?;
-        self.serial = serial;
-        Ok(())
+        Ok(((serial % 2) * SLOT_BYTES as u64, encode(&next, key)))
     }
 
     /// Whether the key area with this serial is, or may already be, the one that counts.

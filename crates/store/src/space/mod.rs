@@ -49,7 +49,7 @@ pub(crate) struct Space {
     /// Where to look next for nodes, and for short runs of data: each commit begins at the front
     /// anew. What was written to before is written to again, so the file below seldom grows, and
     /// making it safe is one flush instead of a change to its own records.
-    low: [u64; 2],
+    low: u64,
     pins: Pins,
     /// Runs that this transaction has freed and not recorded.
     waiting: Vec<(u64, u64)>,
@@ -60,6 +60,8 @@ pub(crate) struct Space {
     end: u64,
     /// Blocks that the medium has room for.
     size: u64,
+    /// Blocks that there could be, when that was last asked: it is a question to the system.
+    total: u64,
     /// Blocks that were promised to writes and to `fallocate`.
     promised: u64,
 }
@@ -67,11 +69,13 @@ pub(crate) struct Space {
 impl Space {
     pub(crate) fn new(medium: Arc<dyn Medium>, used: u64, end: u64, promised: u64) -> Self {
         let size = medium.size() / BLOCK as u64;
+        let total = (medium.limit() / BLOCK as u64).max(size);
         Self {
+            total,
             medium,
             hints: Vec::new(),
             hand: FIRST,
-            low: [FIRST; 2],
+            low: FIRST,
             pins: Pins::default(),
             waiting: Vec::new(),
             waiting_blocks: 0,
@@ -102,7 +106,12 @@ impl Space {
 
     /// Blocks that there are, and that there could be.
     pub(crate) fn total(&self) -> u64 {
-        (self.medium.limit() / BLOCK as u64).max(self.size)
+        self.total.max(self.size)
+    }
+
+    /// Asks anew how many blocks there could be.
+    pub(crate) fn look_at_total(&mut self) {
+        self.total = self.medium.limit() / BLOCK as u64;
     }
 
     /// Blocks that may still be promised.
@@ -135,6 +144,7 @@ impl Space {
     pub(crate) fn promise(&mut self, blocks: u64) -> Result<(), Error> {
         let needed = self.taken() + blocks;
         if needed + reserve(self.size) > self.size {
+            self.look_at_total();
             let total = self.total();
             if needed + reserve(total) > total {
                 return Err(Error::Full);
@@ -223,7 +233,7 @@ impl Space {
 
     /// It is safe; `held` says whether somebody reads an older commit.
     pub(crate) fn landed(&mut self, held: bool) {
-        self.low = [FIRST; 2];
+        self.low = FIRST;
         let released = self.pins.landed(held);
         for region in released.regions() {
             if let Some(hint) = self.hints.get_mut(region as usize) {
@@ -244,12 +254,14 @@ impl Space {
         let regions = self.size.div_ceil(BLOCKS);
         self.hints.resize(regions as usize, Hint { longest: BLOCKS as u16 });
         let long = purpose == Purpose::Data && most >= GOOD_RUN;
-        let hand = if long { self.hand } else { self.low[purpose as usize] };
+        let hand = if long { self.hand } else { self.low };
         let first = hand / BLOCKS;
         // The first region is looked at twice: from the hand on, and at the end from its beginning.
         for step in 0..=regions {
             let number = (first + step) % regions.max(1);
-            let mine = number.is_multiple_of(NODE_REGIONS) == (purpose == Purpose::Nodes);
+            // Short runs lie with the nodes that are written after them: that is one piece for the
+            // disk.
+            let mine = number.is_multiple_of(NODE_REGIONS) != long;
             let longest = self.hints.get(number as usize).map_or(0, |hint| hint.longest);
             if (choosy && !mine) || u64::from(longest) < least {
                 continue;
@@ -296,7 +308,7 @@ impl Space {
         if purpose == Purpose::Data && most >= GOOD_RUN {
             self.hand = address + blocks;
         } else {
-            self.low[purpose as usize] = address + blocks;
+            self.low = address + blocks;
         }
         Ok(Some((address, blocks)))
     }

@@ -40,14 +40,20 @@ impl Tree {
     }
 
     /// Writes every fresh node to its address, in the name of commit `birth`; gives the root node's
-    /// pointer and level. All have an address, and there is at least one.
-    pub(crate) fn write(&mut self, session: &Session, birth: u64) -> Result<(Pointer, u8), Error> {
+    /// pointer and level, and adds to `runs` which blocks were written. All have an address, and there
+    /// is at least one.
+    pub(crate) fn write(
+        &mut self,
+        session: &Session,
+        birth: u64,
+        runs: &mut Vec<(u64, u64)>,
+    ) -> Result<(Pointer, u8), Error> {
         let mut out = Vec::new();
         let root = match self.root {
             Link::Written(pointer) => pointer,
-            Link::Fresh(id) => self.write_below(id, session, birth, &mut out)?,
+            Link::Fresh(id) => self.write_below(id, session, birth, &mut out, runs)?,
         };
-        self.flush(&mut out)?;
+        self.flush(&mut out, runs)?;
         self.root = Link::Written(root);
         Ok((root, self.level))
     }
@@ -58,6 +64,7 @@ impl Tree {
         session: &Session,
         birth: u64,
         out: &mut Vec<(u64, Vec<u8>)>,
+        runs: &mut Vec<(u64, u64)>,
     ) -> Result<Pointer, Error> {
         let node = self.nodes.get(id);
         let (level, count) = (node.level(), node.count());
@@ -65,7 +72,7 @@ impl Tree {
             for at in 0..count {
                 let link = Link::decode(self.nodes.get(id).value(at));
                 let Some(Link::Fresh(child)) = link else { continue };
-                let pointer = self.write_below(child, session, birth, out)?;
+                let pointer = self.write_below(child, session, birth, out, runs)?;
                 let value = Link::Written(pointer).encode();
                 self.nodes.get_mut(id).value_mut(at).copy_from_slice(&value);
             }
@@ -79,14 +86,19 @@ impl Tree {
         out.push((address, bytes));
         self.nodes.written(id, address);
         if out.len() * NODE >= 4 * WRITE {
-            self.flush(out)?;
+            self.flush(out, runs)?;
         }
         Ok(Pointer { address, birth, session: session.name, tag })
     }
 
     /// Writes what was gathered, neighbours together.
-    fn flush(&self, out: &mut Vec<(u64, Vec<u8>)>) -> Result<(), Error> {
+    fn flush(
+        &self,
+        out: &mut Vec<(u64, Vec<u8>)>,
+        runs: &mut Vec<(u64, u64)>,
+    ) -> Result<(), Error> {
         out.sort_unstable_by_key(|(address, _)| *address);
+        runs.extend(out.iter().map(|(address, _)| (*address, NODE_BLOCKS)));
         let mut run: Vec<u8> = Vec::new();
         let mut start = 0;
         for (address, bytes) in out.drain(..) {

@@ -14,6 +14,7 @@ use crate::medium::{Medium, Trouble};
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeMap;
 use std::format;
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::string::String;
@@ -36,6 +37,7 @@ pub struct Segments {
     size: AtomicU64,
     /// One grows at a time.
     growing: Mutex<()>,
+    device: Option<u64>,
 }
 
 /// The part of a range that lies in one segment.
@@ -73,7 +75,9 @@ impl Segments {
         let size = found
             .last_key_value()
             .map_or(0, |(number, length)| u64::from(*number) * SEGMENT + length);
-        let descriptors = Descriptors::new(folder.into(), access, OPEN, found);
+        let folder = File::from(folder);
+        let device = file::device(&folder);
+        let descriptors = Descriptors::new(folder, access, OPEN, found);
         if access == Access::Write {
             // A writer that was killed may have left what is only in the kernel's cache. We build
             // upon it, so it has to be as safe as what we write.
@@ -81,7 +85,7 @@ impl Segments {
                 .sync_what_was_found()
                 .map_err(|trouble| Error::Medium { path: path.into(), trouble })?;
         }
-        Ok(Self { descriptors, size: AtomicU64::new(size), growing: Mutex::new(()) })
+        Ok(Self { descriptors, size: AtomicU64::new(size), growing: Mutex::new(()), device })
     }
 
     /// The same with at most `most` segments open at once, and one more for each thread at work.
@@ -201,6 +205,18 @@ impl Medium for Segments {
                 file::punch(&file, part.at, part.length);
             }
         }
+    }
+
+    fn hasten(&self, at: u64, length: u64) {
+        for part in self.parts(at, length).into_iter().flatten() {
+            if let Ok(file) = self.descriptors.open(part.number, part.at + part.length) {
+                file::hasten(&file, part.at, part.length);
+            }
+        }
+    }
+
+    fn device(&self) -> Option<u64> {
+        self.device
     }
 
     fn expect(&self, at: u64, length: u64) {

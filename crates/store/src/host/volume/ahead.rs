@@ -1,8 +1,9 @@
 //! Reading ahead: who reads a file from one end to the other finds the next pages in memory.
 //!
-//! Decrypting takes about as long as a fast disk, so it is done while the reader is busy with what
-//! it has, by a thread of its own. How far ahead doubles with each read that goes on where the last
-//! one ended, as kernels do it.
+//! Decrypting takes about as long as a fast disk, so it is done by all processors: what is wanted
+//! soon lies in a queue, from which threads of its own take it, and the reader too when it comes to
+//! what nobody has begun. How far ahead doubles with each read that goes on where the last one
+//! ended, as kernels do it.
 
 use super::call::Call;
 use super::{Shared, State};
@@ -17,11 +18,14 @@ use std::vec::Vec;
 
 /// How far ahead at first, and at most.
 const FIRST: u64 = 512 << 10;
-const MOST: u64 = 16 << 20;
+const MOST: u64 = 8 << 20;
 /// Readers that are remembered.
 const READERS: usize = 16;
+/// Threads that read ahead, at most: with the reader, as many as there are processors.
+const THREADS: usize = 3;
 
-/// Pages that somebody is fetching: whoever needs them waits, instead of fetching them too.
+/// Pages that somebody is fetching, or soon will: whoever needs them waits, instead of fetching
+/// them too.
 type Span = (ObjectId, u64, u64);
 
 /// Somebody who reads a file.
@@ -39,91 +43,130 @@ struct Reader {
 #[derive(Default)]
 pub(super) struct Ahead {
     readers: VecDeque<Reader>,
-    wanted: VecDeque<(ObjectId, u64, u64)>,
+    queue: VecDeque<Fetch>,
     loading: Vec<Span>,
     pub(super) ending: bool,
 }
 
 impl Ahead {
-    /// Notes a read; says whether there is something to do ahead of it.
-    pub(super) fn note(&mut self, object: ObjectId, offset: u64, end: u64) -> bool {
+    /// Notes a read; gives what to read ahead of it: from where, how much.
+    fn note(&mut self, object: ObjectId, offset: u64, end: u64) -> Option<(u64, u64)> {
         let found = self.readers.iter().position(|r| r.object == object && r.next == offset);
         let Some(mut reader) = found.and_then(|at| self.readers.remove(at)) else {
             self.readers.push_back(Reader { object, next: end, window: FIRST, ahead: 0 });
             if self.readers.len() > READERS {
                 self.readers.pop_front();
             }
-            return false;
+            return None;
         };
         reader.next = end;
         let from = reader.ahead.max(end);
         // Half a window at a time, so that pieces are not small.
-        let due = from < end + reader.window / 2 && end > offset;
-        if due {
+        let due = (from < end + reader.window / 2 && end > offset).then(|| {
             let to = end + reader.window;
-            self.wanted.push_back((object, from, to - from));
             reader.ahead = to;
             reader.window = (2 * reader.window).min(MOST);
-        }
+            (from, to - from)
+        });
         self.readers.push_back(reader);
         due
     }
 
-    /// Whether pages are on their way to memory.
+    /// Whether somebody is fetching some of these pages.
     fn is_loading(&self, (object, from, to): Span) -> bool {
         self.loading.iter().any(|span| span.0 == object && span.1 < to && from < span.2)
+    }
+
+    /// The next to be fetched; of these pages, if they are given.
+    fn take(&mut self, needed: Option<Span>) -> Option<Fetch> {
+        let at = match needed {
+            None => 0,
+            Some((object, from, to)) => self.queue.iter().position(|fetch| {
+                let span = fetch.span();
+                span.0 == object && span.1 < to && from < span.2
+            })?,
+        };
+        let fetch = self.queue.remove(at)?;
+        self.loading.push(fetch.span());
+        Some(fetch)
     }
 }
 
 impl Shared {
-    /// Waits until nobody is fetching any of these pages.
+    /// Before a read: returns when nobody is fetching any of its pages. What nobody has begun to, is
+    /// fetched here.
     pub(super) fn wait_for<'a>(
-        &self,
+        &'a self,
         mut state: MutexGuard<'a, State>,
         span: Span,
     ) -> Result<MutexGuard<'a, State>, Error> {
-        while state.ahead.is_loading(span) {
-            state = self.wait(state)?;
+        loop {
+            if let Some(fetch) = state.ahead.take(Some(span)) {
+                drop(state);
+                state = self.fetch(fetch)?;
+            } else if state.ahead.is_loading(span) {
+                state = self.wait(state)?;
+            } else {
+                return Ok(state);
+            }
         }
+    }
+
+    /// After a read: has read ahead what will probably be read next.
+    pub(super) fn look_ahead(&self, state: &mut State, object: ObjectId, offset: u64, end: u64) {
+        let Some((from, length)) = state.ahead.note(object, offset, end) else { return };
+        // What goes wrong here goes wrong again for whoever asks for it, and is told then.
+        let Ok(fetches) = state.store.fetch_ahead(object, from, length) else { return };
+        // All at once: a disk is fast only if it knows of much at a time.
+        fetches.iter().for_each(Fetch::announce);
+        state.ahead.queue.extend(fetches);
+        self.look_ahead.call();
+    }
+
+    /// Fetches into the cache.
+    fn fetch(&self, mut fetch: Fetch) -> Result<MutexGuard<'_, State>, Error> {
+        let done = fetch.run();
+        let mut state = self.lock()?;
+        if done.is_ok() {
+            let _ = state.store.fetched(&fetch, done);
+        }
+        let span = fetch.span();
+        state.ahead.loading.retain(|loading| *loading != span);
+        state.store.tidy();
+        self.changed.notify_all();
         Ok(state)
     }
 }
 
-/// Starts the thread. It ends when the volume is closed, or nobody has it any more.
-pub(super) fn start(shared: Weak<Shared>, call: Arc<Call>) {
-    // Without it, nothing is read ahead.
-    let builder = thread::Builder::new().name("store-ahead".to_string());
-    let _ = builder.spawn(move || run(&shared, &call));
+/// Starts the threads. They end when the volume is closed, or nobody has it any more.
+pub(super) fn start(shared: &Weak<Shared>, call: &Arc<Call>) {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    for _ in 0..processors.saturating_sub(1).clamp(1, THREADS) {
+        let (shared, call) = (shared.clone(), call.clone());
+        // Without them, nothing is read ahead, or by the reader.
+        let builder = thread::Builder::new().name("store-ahead".to_string());
+        let _ = builder.spawn(move || run(&shared, &call));
+    }
 }
 
 fn run(shared: &Weak<Shared>, call: &Call) {
     while let Some(shared) = shared.upgrade() {
         let Ok(mut state) = shared.lock() else { return };
         if state.ahead.ending {
+            // The next one is to end, too.
+            call.call();
             return;
         }
-        let Some((object, from, length)) = state.ahead.wanted.pop_front() else {
+        let Some(fetch) = state.ahead.take(None) else {
             drop(state);
             drop(shared);
             call.sleep(super::keeper::NAP);
             continue;
         };
-        // What goes wrong here goes wrong again for whoever asks for it, and is told then.
-        let Ok(fetches) = state.store.fetch_ahead(object, from, length) else { continue };
-        state.store.tidy();
-        state.ahead.loading = fetches.iter().map(Fetch::span).collect();
         drop(state);
-        // All at once: a disk is fast only if it knows of much at a time.
-        fetches.iter().for_each(Fetch::announce);
-        for mut fetch in fetches {
-            let done = fetch.run();
-            let Ok(mut state) = shared.lock() else { return };
-            if done.is_ok() {
-                let _ = state.store.fetched(&fetch, done);
-            }
-            let span = fetch.span();
-            state.ahead.loading.retain(|loading| *loading != span);
-            shared.changed.notify_all();
+        if shared.fetch(fetch).is_err() {
+            return;
         }
     }
+    call.call();
 }

@@ -1,11 +1,8 @@
 //! Commits that threads share.
 
 use super::{Shared, now};
-use crate::committing::Landing;
 use crate::error::Error;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use crate::store::Store;
 use std::time::Instant;
 
 /// Pages that are left for the commit itself to write: a job's worth. More would keep others
@@ -19,6 +16,8 @@ pub(super) struct Commits {
     busy: bool,
     begun: u64,
     ended: u64,
+    /// What is dirty is being written out for one.
+    gathering: bool,
     /// Something changed since the last one began.
     pub(super) dirty: bool,
     /// When that was first noticed.
@@ -28,6 +27,11 @@ pub(super) struct Commits {
 }
 
 impl Commits {
+    /// Whether a commit is gathering what is dirty, and has more of it than one thread should write.
+    pub(super) fn gathers(&self, store: &Store) -> bool {
+        self.gathering && store.dirty_pages() > FEW
+    }
+
     /// Notes that there is something to commit.
     pub(super) fn note(&mut self) {
         self.dirty = true;
@@ -54,7 +58,7 @@ impl Shared {
             state.commits.busy = false;
             state.commits.ended = number;
             self.changed.notify_all();
-            self.call.call();
+            self.call_keeper(&mut state);
             done?;
         }
         state.store.take_lost()
@@ -66,10 +70,10 @@ impl Shared {
         while state.commits.busy {
             state = self.wait(state)?;
         }
-        let Some(landing) = state.store.begin_confirm()? else { return Ok(()) };
+        let Some(mut landing) = state.store.begin_confirm()? else { return Ok(()) };
         state.commits.busy = true;
         drop(state);
-        let (landing, done) = land_seal(landing);
+        let done = landing.confirm();
         let mut state = self.lock()?;
         state.commits.busy = false;
         state.commits.unconfirmed_since = None;
@@ -80,69 +84,29 @@ impl Shared {
     fn commit(&self) -> Result<(), Error> {
         // What can be written out while others go on, is; but only what was there: they may be
         // faster than we are.
-        let mut rounds = self.lock()?.store.dirty_pages() / FEW;
-        while rounds > 0 && self.flush_some()? {
-            rounds -= 1;
-        }
         let mut state = self.lock()?;
+        let mut rounds = state.store.dirty_pages() / FEW;
+        if rounds > 0 {
+            state.commits.gathering = true;
+            self.call_keeper(&mut state);
+            drop(state);
+            while rounds > 0 && self.flush_some()? {
+                rounds -= 1;
+            }
+            state = self.lock()?;
+            state.commits.gathering = false;
+        }
         while state.jobs > 0 {
             state = self.wait(state)?;
         }
         state.commits.dirty = false;
         state.commits.dirty_since = None;
-        let Some(landing) = state.store.begin_commit(now())? else { return Ok(()) };
+        let Some(mut landing) = state.store.begin_commit(now())? else { return Ok(()) };
         drop(state);
-        let landed = self.seal.land(landing);
+        let done = landing.land();
         let held = (self.held)();
         let mut state = self.lock()?;
-        let Some((landing, done)) = landed else { return Err(state.store.abandon_commit()) };
         state.commits.unconfirmed_since = Some(Instant::now());
         state.store.finish_commit(landing, done, held)
     }
-}
-
-type Landed = (Landing, Result<(), Error>);
-
-fn land_seal(mut landing: Landing) -> Landed {
-    let done = landing.write_seal();
-    (landing, done)
-}
-
-/// The thread that writes seals, while another waits for the blocks.
-pub(super) struct SealThread(Option<Mutex<(Sender<Landing>, Receiver<Landed>)>>);
-
-impl SealThread {
-    /// If there cannot be another thread, seals are written after the blocks.
-    pub(super) fn start() -> Self {
-        let (give, take) = channel::<Landing>();
-        let (give_back, take_back) = channel();
-        let body = move || {
-            while let Ok(landing) = take.recv() {
-                if give_back.send(land_seal(landing)).is_err() {
-                    return;
-                }
-            }
-        };
-        let started = thread::Builder::new().name("store-seal".into()).spawn(body);
-        Self(started.is_ok().then(|| Mutex::new((give, take_back))))
-    }
-
-    /// Makes a commit safe: the blocks here, the seal over there.
-    /// Nothing if that thread panicked: nobody knows how far it came.
-    fn land(&self, landing: Landing) -> Option<Landed> {
-        let Some(thread) = &self.0 else { return Some(in_turn(landing)) };
-        let thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks = landing.blocks();
-        if let Err(refused) = thread.0.send(landing) {
-            return Some(in_turn(refused.0));
-        }
-        let synced = blocks.sync().map_err(Error::Medium);
-        let (landing, sealed) = thread.1.recv().ok()?;
-        Some((landing, synced.and(sealed)))
-    }
-}
-
-fn in_turn(mut landing: Landing) -> Landed {
-    let done = landing.land();
-    (landing, done)
 }

@@ -13,6 +13,8 @@ const COMMIT_AFTER: Duration = Duration::from_secs(5);
 /// After a commit, the seal is told that it happened when so long nobody made another. Until then
 /// whoever can crash this machine and change the store could undo that one commit.
 const CONFIRM_AFTER: Duration = Duration::from_millis(50);
+/// Jobs of others beside which it takes one more: more would only take turns.
+const JOBS: usize = 2;
 /// How long it sleeps at most, if nobody calls.
 pub(super) const NAP: Duration = Duration::from_mins(1);
 
@@ -34,8 +36,9 @@ pub(super) fn start(shared: Weak<Shared>, call: Arc<Call>) -> Option<JoinHandle<
 
 fn keep(shared: &Weak<Shared>, call: &Call) {
     while let Some(shared) = shared.upgrade() {
-        let Ok(state) = shared.lock() else { return };
+        let Ok(mut state) = shared.lock() else { return };
         let task = next(&state);
+        state.keeper_sleeps = matches!(task, Task::Sleep(time) if time > CONFIRM_AFTER);
         // Whoever has a store that stopped is told when they ask for something.
         let _ = match task {
             Task::End => return,
@@ -68,7 +71,8 @@ fn next(state: &State) -> Task {
     if state.store.is_read_only() {
         return Task::Sleep(NAP);
     }
-    if state.store.should_write_out() && state.jobs == 0 {
+    let many = state.store.should_write_out() || state.commits.gathers(&state.store);
+    if many && state.jobs < JOBS {
         return Task::WriteOut;
     }
     let now = Instant::now();

@@ -20,7 +20,7 @@ use crate::medium::Trouble;
 use crate::store::Store;
 use ahead::Ahead;
 use call::Call;
-use commit::{Commits, SealThread};
+use commit::Commits;
 use std::boxed::Box;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -39,7 +39,6 @@ struct Shared {
     call: Arc<Call>,
     /// There may be something to read ahead.
     look_ahead: Arc<Call>,
-    seal: SealThread,
     /// Whether somebody reads an older commit.
     held: Box<dyn Fn() -> bool + Send + Sync>,
     keeper: Mutex<Option<JoinHandle<()>>>,
@@ -53,12 +52,14 @@ struct State {
     ahead: Ahead,
     /// The keeper is to end.
     closing: bool,
+    /// It sleeps for so long that it has to be called. To call it always would cost every `fsync` a
+    /// switch to another thread.
+    keeper_sleeps: bool,
 }
 
 impl Volume {
     /// Shares a store. `holds` says whether somebody reads an older commit of it.
     pub fn new(store: Store, holds: Option<Holds>) -> Self {
-        let seal = SealThread::start();
         let held = move || holds.as_ref().is_some_and(Holds::any);
         let state = State {
             store,
@@ -66,18 +67,18 @@ impl Volume {
             commits: Commits::default(),
             ahead: Ahead::default(),
             closing: false,
+            keeper_sleeps: false,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
             call: Arc::default(),
             look_ahead: Arc::default(),
-            seal,
             held: Box::new(held),
             keeper: Mutex::new(None),
         });
         let volume = Self(shared);
-        ahead::start(Arc::downgrade(&volume.0), volume.0.look_ahead.clone());
+        ahead::start(&Arc::downgrade(&volume.0), &volume.0.look_ahead);
         let keeper = keeper::start(Arc::downgrade(&volume.0), volume.0.call.clone());
         *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
         volume
@@ -146,12 +147,19 @@ impl Shared {
         done
     }
 
+    /// There is something for the keeper to do, now or soon.
+    fn call_keeper(&self, state: &mut State) {
+        if core::mem::take(&mut state.keeper_sleeps) {
+            self.call.call();
+        }
+    }
+
     /// What is due between two operations.
     fn tidy(&self, mut state: MutexGuard<'_, State>) -> Result<(), Error> {
         state.store.tidy();
         if !state.commits.dirty && state.store.has_changed() {
             state.commits.note();
-            self.call.call();
+            self.call_keeper(&mut state);
         }
         if state.store.needs_commit() && !state.store.is_read_only() {
             drop(state);

@@ -5,6 +5,8 @@ use crate::attributes::{ObjectId, Time};
 use crate::error::Error;
 
 const BLOCK: u64 = crate::place::BLOCK as u64;
+/// Dirty pages from which on writers help to write out.
+const MANY: usize = 6144;
 /// A read whose pages were changed while they were fetched is begun anew so often, then done with
 /// everybody waiting.
 const ATTEMPTS: usize = 8;
@@ -19,9 +21,7 @@ impl Volume {
             state = shared.wait_for(state, span)?;
             let begun = state.store.begin_read_of_file(object, offset, into);
             let reading = begun.map_err(|error| state.store.explain(error))?;
-            if state.ahead.note(object, offset, offset + reading.length as u64) {
-                shared.look_ahead.call();
-            }
+            shared.look_ahead(&mut state, object, offset, offset + reading.length as u64);
             if reading.fetches.is_empty() {
                 return Ok(reading.length);
             }
@@ -90,14 +90,18 @@ impl Shared {
     /// Returns when there are frames to write to; helps if there are none.
     fn make_frames(&self) -> Result<(), Error> {
         loop {
-            let state = self.lock()?;
+            let mut state = self.lock()?;
             if state.store.should_write_out() {
-                self.call.call();
+                self.call_keeper(&mut state);
             }
-            if !state.store.crowded() {
-                return Ok(());
-            }
+            let crowded = state.store.crowded();
+            let many = state.store.dirty_pages() > MANY;
             drop(state);
+            if !crowded {
+                // Whoever writes faster than the keeper writes out, helps: so both processors are
+                // used, and the keeper finds the store free meanwhile.
+                return if many { self.flush_some().map(|_| ()) } else { Ok(()) };
+            }
             if !self.flush_some()? {
                 let state = self.lock()?;
                 // Others are writing out all that is dirty.
