@@ -31,7 +31,6 @@ pub(crate) struct Cli {
 
 /// What there is to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process, and it is moved once")]
 pub(crate) enum Command {
     /// Say what this machine can do, and what to install for the rest
     #[command(after_help = "The exit code is 0 whatever is missing: nothing here needs all of it.")]

@@ -4,5 +4,9 @@
 
 #[test]
 fn commands_say_what_they_are_recorded_to_say() {
-    trycmd::TestCases::new().env("NO_COLOR", "1").case("tests/commands/*.trycmd");
+    trycmd::TestCases::new()
+        .env("NO_COLOR", "1")
+        // In the folder of the transcript, a copy that is gone afterwards.
+        .env("COFFERDAM_TRUSTED", "trusted")
+        .case("tests/commands/*.trycmd");
 }

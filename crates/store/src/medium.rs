@@ -65,7 +65,7 @@ pub trait Medium: Send + Sync {
     fn discard(&self, at: u64, length: u64);
 
     /// Says that these bytes will soon be read.
-    fn expect(&self, at: u64, length: u64);
+    fn foresee(&self, at: u64, length: u64);
 
     /// Says that these bytes, which were written, will soon be synchronised and not soon be read:
     /// their way may begin now.

@@ -1,8 +1,9 @@
 //! Backups: what comes back is what was there, and nothing that was changed on the way.
 
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use store::backup::{Sink, Source, restore};
-use store::keys::{NewSlot, Secret, Settings};
+use store::keys::{KEY_AREA_BYTES, NewSlot, Secret, Settings};
 use store::medium::{Medium, Randomness};
 use store::simulation::Simulation;
 use store::{Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Time};
@@ -151,6 +152,26 @@ fn a_backup_that_was_changed_or_cut_short_is_no_store() {
     let (media, _) = media();
     let wrong = restore(&mut From(&backup), &media, &other, &mut Dice(2), &mut |_| true);
     assert_eq!(wrong, Err(Error::WrongKey));
+}
+
+#[test]
+fn keys_of_another_store_in_a_backup_are_refused_before_anything_is_written() {
+    let (mut store, _) = filled();
+    let mut backup = saved(&mut store);
+    let (other, _) = media();
+    let first = NewSlot { secret: SECRET, label: "", settings: Settings::INTERACTIVE, made: 0 };
+    let now = Time::default();
+    let mut other = Store::create(other, &first, memory(), (0, 0), now, &mut Dice(99)).unwrap();
+    let keys = 32 + 4096..32 + 4096 + KEY_AREA_BYTES;
+    backup[keys.clone()].copy_from_slice(&saved(&mut other)[keys]);
+    // Who exchanges them can make the sum right as well.
+    let end = backup.len() - 32;
+    let sum = Sha256::digest(&backup[..end]);
+    backup[end..].copy_from_slice(&sum);
+    let (media, medium) = media();
+    let done = restore(&mut From(&backup), &media, &SECRET, &mut Dice(2), &mut |_| true);
+    assert_eq!(done, Err(Error::BackupDamaged));
+    assert!(medium.bytes().iter().all(|&byte| byte == 0), "nothing is written");
 }
 
 #[test]

@@ -81,6 +81,10 @@ mod freestanding {
 
     #[panic_handler]
     fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+        end()
+    }
+
+    fn end() -> ! {
         // SAFETY: `abort` may be called at any time.
         unsafe { abort() }
     }
@@ -94,8 +98,7 @@ mod freestanding {
     // SAFETY: as above; it is never called, as nothing unwinds.
     #[unsafe(no_mangle)]
     extern "C" fn _Unwind_Resume() -> ! {
-        // SAFETY: `abort` may be called at any time.
-        unsafe { abort() }
+        end()
     }
 
     /// Where libc's start-up code goes.

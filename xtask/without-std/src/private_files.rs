@@ -52,7 +52,7 @@ impl Medium for Bytes {
 
     fn discard(&self, _: u64, _: u64) {}
 
-    fn expect(&self, _: u64, _: u64) {}
+    fn foresee(&self, _: u64, _: u64) {}
 }
 
 /// Not random at all; the keys of this store guard nothing.

@@ -3,18 +3,17 @@
 use super::exit::{Exit, Refused};
 use super::init::{self, Made};
 use super::options::{SecretOptions, StoreOptions, TrustedOptions};
-use super::out_of_store::{Beside, make_safe};
 use super::place;
 use super::progress::Progress;
 use super::secret::Held;
 use super::session::Session;
 use super::troubles::Troubles;
+use super::unnamed::{Unnamed, make_safe};
 use crate::{Context, Failure};
 use clap::Args;
 use serde_json::json;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::backup::{Sink, Source, restore};
@@ -96,12 +95,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     if !options.force && fs::symlink_metadata(path).is_ok() {
         return Err(failed(&ErrorKind::AlreadyExists.into()));
     }
-    let beside = Beside::name(path);
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside.0);
-    let mut file = file.map_err(|error| failed(&error))?;
-    let troubles = save(&mut session, &mut file, &failed, context)?;
-    file.sync_all().map_err(|error| failed(&error))?;
-    beside.take_place(path, options.force)?;
+    let mut new = Unnamed::make(path).map_err(|error| failed(&error))?;
+    let troubles = save(&mut session, &mut new.file, &failed, context)?;
+    new.file.sync_all().map_err(|error| failed(&error))?;
+    new.take_place(path, options.force)?;
     make_safe(path).map_err(|error| failed(&error))?;
     troubles.end()
 }
@@ -116,7 +113,7 @@ fn save(
     let mut writing = Writing(to, None);
     let (mut done, mut ended) = (0, None);
     let saved = session.store().save(&mut writing, &mut |now| {
-        progress.expect(now.all.saturating_mul(4096));
+        progress.set_total(now.all.saturating_mul(4096));
         let more = now.done.saturating_sub(done);
         done = now.done;
         ended = progress.add(more.saturating_mul(4096)).err();
@@ -161,14 +158,12 @@ pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result
     let identity = Superblock::decode(block).map_err(|error| refused(&error))?.identity;
     let slots = KeyArea::decode(area).map_err(|error| refused(&error))?.slots();
     let places = place::folder(&options.trusted)?;
-    let secret = match Held::named(&options.secret)? {
-        Some(secret) => secret,
-        None => {
-            let usual = places.find(identity)?.and_then(|place| place.key_file);
-            let usual =
-                usual.or_else(|| Some(places.key_file(identity)).filter(|key| key.exists()));
-            Held::usual(usual.as_deref(), &slots, path)?
-        }
+    let secret = if let Some(secret) = Held::named(&options.secret)? {
+        secret
+    } else {
+        let usual = places.find(identity)?.and_then(|place| place.key_file);
+        let usual = usual.or_else(|| Some(places.key_file(identity)).filter(|key| key.exists()));
+        Held::usual(usual.as_deref(), &slots, path)?
     };
     let seal_at = options.trusted.seal.clone().unwrap_or_else(|| places.seal(identity));
     let mut made = Made::default();

@@ -22,6 +22,9 @@ pub(super) struct How {
     pub(super) keep_going: bool,
 }
 
+/// Takes a piece of a file, and where in it that lies.
+type Sink<'a> = &'a mut dyn FnMut(&mut Session, u64, &[u8]) -> Result<(), Failure>;
+
 /// Gives all bytes of a file to `sink`, each piece with its place; what is damaged goes to
 /// `troubles`.
 pub(super) fn read(
@@ -29,7 +32,7 @@ pub(super) fn read(
     (path, file): (&[u8], &Attributes),
     how: How,
     (progress, troubles): (&mut Progress, &mut Troubles),
-    sink: &mut dyn FnMut(&mut Session, u64, &[u8]) -> Result<(), Failure>,
+    sink: Sink<'_>,
 ) -> Result<(), Failure> {
     let mut buffer = vec![0; PIECE];
     let mut damage = Vec::new();

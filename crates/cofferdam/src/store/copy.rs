@@ -1,7 +1,8 @@
 //! `cofferdam store cp`: copies within a store. As with `put`, a file gets its name when it is whole.
 
 use super::contents::{self, How};
-use super::options::StoreOptions;
+use super::extras;
+use super::options::{CopyOptions, StoreOptions};
 use super::out_of_store::entries;
 use super::path::{self, Spot, join};
 use super::progress::Progress;
@@ -9,6 +10,7 @@ use super::session::{Session, usage};
 use super::troubles::Troubles;
 use crate::{Context, Failure};
 use clap::Args;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use store::{Attributes, Change, Error, Kind, Make, ObjectId, Taken};
@@ -22,15 +24,8 @@ pub(crate) struct Options {
     from: OsString,
     /// The copy's name; into it, if it is a directory
     to: OsString,
-    /// Directories, too, with all that is in them
-    #[arg(short, long)]
-    recursive: bool,
-    /// Like -r, and keep modes, times and owners as they are
-    #[arg(short, long)]
-    archive: bool,
-    /// Replace what has the name
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    copy: CopyOptions,
 }
 
 struct Copy<'a> {
@@ -38,19 +33,21 @@ struct Copy<'a> {
     progress: Progress,
     troubles: Troubles,
     options: &'a Options,
+    /// What has several names, and its copy.
+    seen: HashMap<ObjectId, ObjectId>,
 }
 
 /// Copies.
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut session = Session::write(&options.store)?;
     let (from, to) = (options.from.as_bytes(), options.to.as_bytes());
-    let found = if options.archive {
+    let found = if options.copy.archive {
         path::look(session.store(), from)
     } else {
         path::follow(session.store(), from)
     };
     let it = found.map_err(|error| session.about(from, &error))?;
-    if it.kind() == Kind::Directory && !(options.recursive || options.archive) {
+    if it.kind() == Kind::Directory && !options.copy.directories() {
         return Err(session.about(from, &Error::IsDirectory));
     }
     let target = path::target(session.store(), to, path::last(from))
@@ -67,6 +64,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         progress: Progress::begin("cp", total, context),
         troubles: Troubles::none(context),
         options,
+        seen: HashMap::new(),
     };
     let done = copy.any(from, &it, &target);
     let Copy { troubles, .. } = copy;
@@ -89,27 +87,57 @@ fn within(session: &mut Session, directory: ObjectId, other: ObjectId) -> Result
 impl Copy<'_> {
     fn any(&mut self, path: &[u8], it: &Attributes, to: &Spot) -> Result<(), Failure> {
         self.progress.check()?;
-        match it.kind() {
-            Kind::Directory => self.directory(path, it, to),
-            Kind::File => self.file(path, it, to),
+        if it.kind() == Kind::Directory {
+            return self.directory(path, it, to);
+        }
+        if self.options.copy.archive
+            && let Some(&object) = self.seen.get(&it.object)
+        {
+            self.make_room(to)?;
+            let linked =
+                self.session.change(|store, now| store.link(object, to.parent, &to.name, now));
+            return linked.map(drop).map_err(|error| self.session.about(&to.path, &error));
+        }
+        let object = match it.kind() {
+            Kind::File => self.file(path, it, to)?,
             Kind::Link => {
                 let target = self.session.store().read_link(it.object);
                 let target = target.map_err(|error| self.session.about(path, &error))?;
                 let Make { user, group, .. } = self.make(it);
+                self.make_room(to)?;
                 let made = self.session.change(|store, now| {
                     store.make_link(to.parent, &to.name, &target, user, group, now)
                 });
                 let made = made.map_err(|error| self.session.about(&to.path, &error))?;
-                self.keep(made.object, it, to)
+                self.keep(made.object, it, to)?;
+                made.object
             }
             _ => {
                 let make = self.make(it);
+                self.make_room(to)?;
                 let made =
                     self.session.change(|store, now| store.make(to.parent, &to.name, &make, now));
                 let made = made.map_err(|error| self.session.about(&to.path, &error))?;
-                self.keep(made.object, it, to)
+                self.keep(made.object, it, to)?;
+                made.object
             }
+        };
+        if it.links > 1 {
+            self.seen.insert(it.object, object);
         }
+        Ok(())
+    }
+
+    /// Removes what has the name, if that is to be replaced.
+    fn make_room(&mut self, to: &Spot) -> Result<(), Failure> {
+        if !self.options.copy.force {
+            return Ok(());
+        }
+        let done = self.session.change(|store, now| match store.unlink(to.parent, &to.name, now) {
+            Err(Error::NotFound) => Ok(()),
+            done => done,
+        });
+        done.map_err(|error| self.session.about(&to.path, &error))
     }
 
     fn directory(&mut self, path: &[u8], it: &Attributes, to: &Spot) -> Result<(), Failure> {
@@ -142,14 +170,14 @@ impl Copy<'_> {
         self.keep(object, it, to)
     }
 
-    fn file(&mut self, path: &[u8], it: &Attributes, to: &Spot) -> Result<(), Failure> {
+    fn file(&mut self, path: &[u8], it: &Attributes, to: &Spot) -> Result<ObjectId, Failure> {
         let make = self.make(it);
-        if !self.options.force && self.session.store().lookup(to.parent, &to.name).is_ok() {
+        if !self.options.copy.force && self.session.store().lookup(to.parent, &to.name).is_ok() {
             return Err(self.session.about(&to.path, &Error::Exists));
         }
         let made = self.session.change(|store, now| store.make_unnamed(to.parent, &make, now));
         let object = made.map_err(|error| self.session.about(&to.path, &error))?.object;
-        let taken = if self.options.force { Taken::Replace } else { Taken::Refuse };
+        let taken = if self.options.copy.force { Taken::Replace } else { Taken::Refuse };
         let done = self.fill(path, it, object).and_then(|()| {
             self.keep(object, it, to)?;
             let named = self
@@ -159,7 +187,7 @@ impl Copy<'_> {
         });
         let closed = self.session.change(|store, _| store.close(object));
         done?;
-        closed.map_err(|error| self.session.about(&to.path, &error))
+        closed.map(|()| object).map_err(|error| self.session.about(&to.path, &error))
     }
 
     fn fill(&mut self, path: &[u8], it: &Attributes, object: ObjectId) -> Result<(), Failure> {
@@ -172,15 +200,22 @@ impl Copy<'_> {
     }
 
     fn make(&self, it: &Attributes) -> Make {
-        let keeps = self.options.archive;
+        let keeps = self.options.copy.archive;
         let permissions = it.mode & if keeps { 0o7777 } else { 0o777 & !super::put::mask() };
         let (user, group) = if keeps { (it.user, it.group) } else { super::put::owner() };
         Make { kind: it.kind(), permissions, user, group, device: it.device }
     }
 
     fn keep(&mut self, object: ObjectId, it: &Attributes, to: &Spot) -> Result<(), Failure> {
-        if !self.options.archive {
+        if !self.options.copy.archive {
             return Ok(());
+        }
+        let extras = extras::of_object(self.session.store(), it.object);
+        let extras = extras.map_err(|error| self.session.about(&to.path, &error))?;
+        for extra in &extras {
+            let done =
+                self.session.change(|store, now| extras::to_object(store, object, extra, now));
+            done.map_err(|error| self.session.about(&to.path, &error))?;
         }
         let change = Change {
             permissions: Some(it.mode & 0o7777),

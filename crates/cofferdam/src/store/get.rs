@@ -2,11 +2,12 @@
 
 use super::contents::{self, How};
 use super::exit::Refused;
-use super::options::StoreOptions;
-use super::out_of_store::{OutOfStore, make_safe};
+use super::options::{CopyOptions, StoreOptions};
+use super::out_of_store::OutOfStore;
 use super::progress::Progress;
 use super::session::{Session, usage};
 use super::troubles::Troubles;
+use super::unnamed::make_safe;
 use super::{path, put};
 use crate::{Context, Failure};
 use clap::Args;
@@ -27,15 +28,8 @@ pub(crate) struct Options {
     name: OsString,
     /// Where to put it; into it, if it is a folder; `-` for stdout
     file: PathBuf,
-    /// Take a directory with all that is in it
-    #[arg(short, long)]
-    recursive: bool,
-    /// Like -r, and keep modes, times, owners and hard links as they are
-    #[arg(short, long)]
-    archive: bool,
-    /// Replace what is there
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    copy: CopyOptions,
     /// Give zeros for what is damaged in a file, instead of leaving it out
     #[arg(long)]
     keep_going: bool,
@@ -58,7 +52,7 @@ pub(crate) struct CatOptions {
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let name = options.name.as_bytes();
     let mut session = Session::read(&options.store)?;
-    let found = if options.archive {
+    let found = if options.copy.archive {
         path::look(session.store(), name)
     } else {
         path::follow(session.store(), name)
@@ -71,7 +65,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         print(&mut session, name, &it, options.keep_going, (&mut progress, &mut troubles))?;
         return troubles.end();
     }
-    if it.kind() == Kind::Directory && !(options.recursive || options.archive) {
+    if it.kind() == Kind::Directory && !options.copy.directories() {
         return Err(session.about(name, &store::Error::IsDirectory));
     }
     let to = match path::last(name) {
@@ -83,8 +77,8 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         session: &mut session,
         progress,
         troubles,
-        keeps: options.archive,
-        replaces: options.force,
+        keeps: options.copy.archive,
+        replaces: options.copy.force,
         keep_going: options.keep_going,
         mask: put::mask(),
         files: 0,

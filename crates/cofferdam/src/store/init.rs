@@ -11,7 +11,8 @@ use super::secret::Held;
 use super::session::{memory, now, usage};
 use crate::{Context, Failure};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
@@ -26,19 +27,19 @@ use store::{Identity, Media, Store};
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Where to make it: a folder, or with --device a file or a block device
-    store: PathBuf,
+    pub(super) store: PathBuf,
     /// In one file, which is made if it is not there, or on a block device
     #[arg(long)]
-    device: bool,
+    pub(super) device: bool,
     /// Add a recovery key, which is printed once, to be written down
     #[arg(long)]
-    recovery_key: bool,
+    pub(super) recovery_key: bool,
     #[command(flatten)]
-    trusted: TrustedOptions,
+    pub(super) trusted: TrustedOptions,
     #[command(flatten)]
-    secret: SecretOptions,
+    pub(super) secret: SecretOptions,
     #[command(flatten)]
-    new: NewKeyOptions,
+    pub(super) new: NewKeyOptions,
 }
 
 /// Files and folders that were made, to be taken away unless all goes well.
@@ -50,19 +51,61 @@ impl Made {
     pub(super) fn keep(mut self) {
         self.0.clear();
     }
+
+    /// It did not, and the store was open: its seal's lock goes, too.
+    pub(super) fn with_lock_of(mut self, seal: &Path) {
+        let mut lock = seal.as_os_str().to_owned();
+        lock.push(".lock");
+        self.0.push(lock.into());
+    }
 }
 
 impl Drop for Made {
     fn drop(&mut self) {
         for path in self.0.iter().rev() {
+            if path.ends_with(SEGMENT)
+                && let Some(folder) = path.parent()
+            {
+                remove_segments(folder);
+            }
             // A folder goes only if nothing else is in it.
             let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
         }
     }
 }
 
-/// Makes it.
+/// The first segment; nothing is made where there is one.
+const SEGMENT: &str = "segment-000000";
+
+/// The segments after the first: a store that grew before it failed has some.
+fn remove_segments(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("segment-") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A store that was made. Unless `made` is kept, it is taken away again.
+pub(super) struct New {
+    pub(super) identity: Identity,
+    pub(super) place: Place,
+    pub(super) places: Places,
+    pub(super) key: Held,
+    pub(super) recovery: Option<RecoveryKey>,
+    pub(super) made: Made,
+}
+
+/// Makes it, and says so.
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
+    let New { identity, place, places, recovery, made, .. } = make(options)?;
+    places.remember(identity, &place)?;
+    made.keep();
+    tell(identity, &place, recovery.as_ref(), None, context)
+}
+
+/// Makes it.
+pub(super) fn make(options: &Options) -> Result<New, Failure> {
     let places = place::folder(&options.trusted)?;
     let mut randomness = SystemRandomness::new()?;
     let mut made = Made::default();
@@ -106,9 +149,12 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         key_file: key_at.as_deref().map(absolute),
         commit: Some(store.commit_number()),
     };
-    places.remember(identity, &place)?;
-    made.keep();
-    tell(identity, &place, recovery.as_ref(), context)
+    // It has another place now.
+    let key = match key {
+        Held::KeyFile(bytes, _) => Held::KeyFile(bytes, place.key_file.clone()),
+        key => key,
+    };
+    Ok(New { identity, place, places, key, recovery, made })
 }
 
 fn is_file(path: &Path) -> bool {
@@ -122,7 +168,7 @@ fn settle(from: &Path, to: Option<PathBuf>, made: &mut Made) -> Result<PathBuf, 
         let text = format!("{}: it is there already; move it away", to.display());
         return Err(Refused::new(Exit::Taken, text).into());
     }
-    let renamed = fs::rename(from, &to).and_then(|()| super::out_of_store::make_safe(&to));
+    let renamed = fs::rename(from, &to).and_then(|()| super::unnamed::make_safe(&to));
     renamed.map_err(|error| Refused::outside("writing", &to, &error))?;
     made.0.push(to.clone());
     Ok(to)
@@ -146,7 +192,7 @@ pub(super) fn medium(
         if there.is_none() {
             made.0.push(path.into());
         }
-        made.0.push(path.join("segment-000000"));
+        made.0.push(path.join(SEGMENT));
         return Ok(Box::new(segments));
     }
     match there {
@@ -222,10 +268,12 @@ fn first_key(
     Ok((key, Some(path)))
 }
 
-fn tell(
+/// Says what was made; in JSON with more about it.
+pub(super) fn tell(
     identity: Identity,
     place: &Place,
     recovery: Option<&RecoveryKey>,
+    more: Option<Value>,
     context: &Context,
 ) -> Result<(), Failure> {
     let recovery = recovery.map(RecoveryKey::text);
@@ -235,6 +283,9 @@ fn tell(
             "seal": place.seal.to_string_lossy(),
             "key_file": place.key_file.as_ref().map(|path| path.to_string_lossy()),
         });
+        if let (Value::Object(told), Some(Value::Object(more))) = (&mut told, more) {
+            told.extend(more);
+        }
         if let Some(text) = &recovery {
             told["recovery_key"] = text.as_str().into();
         }
@@ -243,10 +294,10 @@ fn tell(
         let mut text =
             format!("store    {}\nseal     {}\n", place.store.display(), place.seal.display());
         if let Some(path) = &place.key_file {
-            text += &format!("key      {}\n", path.display());
+            let _ = writeln!(text, "key      {}", path.display());
         }
         if let Some(recovery) = &recovery {
-            text += &format!("recovery {}\n", recovery.as_str());
+            let _ = writeln!(text, "recovery {}", recovery.as_str());
         }
         text += "\nThe store may lie anywhere. Keep the seal where nobody else can change it, and the \
                  key where\nnobody else can read it: without a key nobody can ever read the store \

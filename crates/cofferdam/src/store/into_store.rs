@@ -5,6 +5,7 @@
 
 use super::contents::PIECE;
 use super::exit::Refused;
+use super::extras;
 use super::path::{Spot, join};
 use super::progress::Progress;
 use super::session::Session;
@@ -35,7 +36,7 @@ pub(super) struct IntoStore<'a> {
     pub(super) session: &'a mut Session,
     pub(super) progress: Progress,
     pub(super) troubles: Troubles,
-    /// Modes, times, owners and hard links stay as they are.
+    /// All that is known of a file stays as it is.
     pub(super) keeps: bool,
     pub(super) replaces: bool,
     /// Whose new files are.
@@ -57,6 +58,12 @@ impl IntoStore<'_> {
             self.link(from, about, to)
         } else if kind.is_file() {
             self.file(from, about, to)
+        } else if kind.is_fifo() && self.keeps {
+            self.node(Kind::Fifo, from, about, to)
+        } else if kind.is_char_device() && self.keeps && rustix::process::geteuid().is_root() {
+            self.node(Kind::Character, from, about, to)
+        } else if kind.is_block_device() && self.keeps && rustix::process::geteuid().is_root() {
+            self.node(Kind::Block, from, about, to)
         } else {
             let what = if kind.is_socket() { "a socket" } else { "a pipe or a device" };
             let text = format!("{} is {what}: it is left out", from.display());
@@ -96,39 +103,80 @@ impl IntoStore<'_> {
                 self.troubles.bear(failure, &mut self.progress)?;
             }
         }
-        self.keep(made.object, about, &to.path)
+        self.keep(made.object, about, from, &to.path)
     }
 
     fn link(&mut self, from: &Path, about: &Metadata, to: &Spot) -> Result<(), Failure> {
+        if self.another_name(about, to)? {
+            return Ok(());
+        }
         let target =
             fs::read_link(from).map_err(|error| Refused::outside("reading", from, &error))?;
         let make = self.make(Kind::Link, about);
-        let replaces = self.replaces;
+        self.make_room(to)?;
         let made = self.session.change(|store, now| {
-            if replaces {
-                match store.unlink(to.parent, &to.name, now) {
-                    Ok(()) | Err(store::Error::NotFound) => {}
-                    Err(error) => return Err(error),
-                }
-            }
             let target = target.as_os_str().as_bytes();
             store.make_link(to.parent, &to.name, target, make.user, make.group, now)
         });
         let made = made.map_err(|error| self.session.about(&to.path, &error))?;
         self.counts.links += 1;
-        self.keep(made.object, about, &to.path)
+        self.remember(about, made.object);
+        self.keep(made.object, about, from, &to.path)
+    }
+
+    /// A pipe or a device.
+    fn node(
+        &mut self,
+        kind: Kind,
+        from: &Path,
+        about: &Metadata,
+        to: &Spot,
+    ) -> Result<(), Failure> {
+        if self.another_name(about, to)? {
+            return Ok(());
+        }
+        let make = Make { device: about.rdev(), ..self.make(kind, about) };
+        self.make_room(to)?;
+        let made = self.session.change(|store, now| store.make(to.parent, &to.name, &make, now));
+        let object = made.map_err(|error| self.session.about(&to.path, &error))?.object;
+        self.counts.files += 1;
+        self.remember(about, object);
+        self.keep(object, about, from, &to.path)
+    }
+
+    /// If it was put there under another of its names, it gets one more.
+    fn another_name(&mut self, about: &Metadata, to: &Spot) -> Result<bool, Failure> {
+        let place = (about.dev(), about.ino());
+        let Some(&object) = self.seen.get(&place).filter(|_| self.keeps) else {
+            return Ok(false);
+        };
+        self.make_room(to)?;
+        let linked = self.session.change(|store, now| store.link(object, to.parent, &to.name, now));
+        linked.map_err(|error| self.session.about(&to.path, &error))?;
+        self.counts.links += 1;
+        Ok(true)
+    }
+
+    fn remember(&mut self, about: &Metadata, object: ObjectId) {
+        if about.nlink() > 1 {
+            self.seen.insert((about.dev(), about.ino()), object);
+        }
+    }
+
+    /// Removes what has the name, if that is to be replaced.
+    fn make_room(&mut self, to: &Spot) -> Result<(), Failure> {
+        if !self.replaces {
+            return Ok(());
+        }
+        let done = self.session.change(|store, now| match store.unlink(to.parent, &to.name, now) {
+            Err(store::Error::NotFound) => Ok(()),
+            done => done,
+        });
+        done.map_err(|error| self.session.about(&to.path, &error))
     }
 
     fn file(&mut self, from: &Path, about: &Metadata, to: &Spot) -> Result<(), Failure> {
-        let place = (about.dev(), about.ino());
-        if self.keeps
-            && about.nlink() > 1
-            && let Some(&object) = self.seen.get(&place)
-        {
-            let linked =
-                self.session.change(|store, now| store.link(object, to.parent, &to.name, now));
-            linked.map_err(|error| self.session.about(&to.path, &error))?;
-            self.counts.links += 1;
+        if self.another_name(about, to)? {
             return Ok(());
         }
         // What became a pipe meanwhile must not be waited for.
@@ -139,9 +187,7 @@ impl IntoStore<'_> {
             .map_err(|error| Refused::outside("reading", from, &error))?;
         let make = self.make(Kind::File, about);
         let object = self.stream(&mut file, Some(from), &make, Some(about), to)?;
-        if about.nlink() > 1 {
-            self.seen.insert(place, object);
-        }
+        self.remember(about, object);
         Ok(())
     }
 
@@ -162,8 +208,8 @@ impl IntoStore<'_> {
         let object = made.map_err(|error| self.session.about(&to.path, &error))?.object;
         let taken = if self.replaces { Taken::Replace } else { Taken::Refuse };
         let done = self.fill(from, path, object, to).and_then(|()| {
-            if let Some(about) = about {
-                self.keep(object, about, &to.path)?;
+            if let (Some(about), Some(from)) = (about, path) {
+                self.keep(object, about, from, &to.path)?;
             }
             let named = self
                 .session
@@ -227,10 +273,28 @@ impl IntoStore<'_> {
         Make { kind, permissions, user, group, device: 0 }
     }
 
-    /// Gives what was copied the times of what it was copied from.
-    fn keep(&mut self, object: ObjectId, about: &Metadata, path: &[u8]) -> Result<(), Failure> {
+    /// Gives what was copied the extended attributes and times of what it was copied from.
+    fn keep(
+        &mut self,
+        object: ObjectId,
+        about: &Metadata,
+        from: &Path,
+        path: &[u8],
+    ) -> Result<(), Failure> {
         if !self.keeps {
             return Ok(());
+        }
+        let read = extras::of_file(from).map_err(|error| Refused::outside("reading", from, &error));
+        for extra in read? {
+            let set =
+                self.session.change(|store, now| extras::to_object(store, object, &extra, now));
+            if let Err(error @ store::Error::ValueTooLarge { .. }) = set {
+                let name = super::shown::safe(&extra.0);
+                let text = format!("{}: {name} is left out: {error}", super::shown::safe(path));
+                self.troubles.bear(Refused::left_out(text).into(), &mut self.progress)?;
+            } else {
+                set.map_err(|error| self.session.about(path, &error))?;
+            }
         }
         let time = |seconds, nanoseconds: i64| Time {
             seconds,

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use store::{Attributes, Kind};
 
 /// Its options.
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(flatten)]

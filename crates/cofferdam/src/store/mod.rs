@@ -9,11 +9,13 @@ mod change;
 mod contents;
 mod copy;
 mod exit;
+mod extras;
 mod get;
 mod init;
 mod into_store;
 mod keys;
 mod list;
+mod migrate;
 mod mount;
 mod new_key;
 mod options;
@@ -29,6 +31,7 @@ mod shown;
 mod stat;
 mod tree;
 mod troubles;
+mod unnamed;
 mod verify;
 
 pub(crate) use exit::Refused;
@@ -75,8 +78,8 @@ pub(crate) enum Command {
     Backup(backup::Options),
     /// Make a store of a backup
     Restore(backup::RestoreOptions),
-    /// Bring a store to the newest version of the format
-    Migrate(verify::Options),
+    /// Bring a store to the newest version of the format, or copy it into a new one with new keys
+    Migrate(migrate::Options),
     /// Mount a store as a file system, until Ctrl-C
     Mount(mount::Options),
 }
@@ -101,7 +104,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Verify(options) => verify::run(&options, context),
         Command::Backup(options) => backup::run(&options, context),
         Command::Restore(options) => backup::run_restore(&options, context),
-        Command::Migrate(options) => verify::migrate(&options, context),
+        Command::Migrate(options) => migrate::run(&options, context),
         Command::Mount(options) => mount::run(&options, context),
     }
 }

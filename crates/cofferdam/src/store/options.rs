@@ -54,6 +54,28 @@ pub(crate) struct SecretOptions {
     pub(crate) recovery_key_fd: Option<i32>,
 }
 
+/// How much is copied, and whether over something else.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct CopyOptions {
+    /// Take a directory with all that is in it
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Like -r, and keep modes, times, owners, extended attributes (user.*), hard links, pipes and,
+    /// as root, devices
+    #[arg(short, long)]
+    pub(crate) archive: bool,
+    /// Replace what has the name
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+impl CopyOptions {
+    /// Whether directories are taken.
+    pub(super) fn directories(self) -> bool {
+        self.recursive || self.archive
+    }
+}
+
 /// A number of bytes, as `65536`, `64K`, `64M` or `1G`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.strip_suffix(['K', 'M', 'G', 'k', 'm', 'g']) {

@@ -1,22 +1,24 @@
 //! Files of a store, copied to this machine.
 //!
-//! A file is written beside its place under another name, and gets its own when it is whole: what
-//! was there before is replaced at once, or not touched.
+//! A file gets its name when it is whole: what was there before is replaced at once, or not
+//! touched.
 
 use super::contents::{self, How};
 use super::exit::Refused;
+use super::extras;
 use super::path::join;
 use super::progress::Progress;
 use super::session::Session;
 use super::troubles::Troubles;
+use super::unnamed::{Beside, Unnamed};
 use crate::Failure;
-use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps};
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use store::{Attributes, Entry, Kind, ObjectId, Time};
 
@@ -25,7 +27,7 @@ pub(super) struct OutOfStore<'a> {
     pub(super) session: &'a mut Session,
     pub(super) progress: Progress,
     pub(super) troubles: Troubles,
-    /// Modes, times, owners and hard links stay as they are.
+    /// All that is known of a file stays as it is.
     pub(super) keeps: bool,
     pub(super) replaces: bool,
     pub(super) keep_going: bool,
@@ -44,6 +46,13 @@ impl OutOfStore<'_> {
             Kind::Directory => self.directory(path, it, to),
             Kind::File => self.file(path, it, to),
             Kind::Link => self.link(path, it, to),
+            Kind::Fifo if self.keeps => self.node(it, FileType::Fifo, to),
+            Kind::Character if self.keeps && rustix::process::geteuid().is_root() => {
+                self.node(it, FileType::CharacterDevice, to)
+            }
+            Kind::Block if self.keeps && rustix::process::geteuid().is_root() => {
+                self.node(it, FileType::BlockDevice, to)
+            }
             other => {
                 let what = super::shown::kind(other);
                 let text = format!("{}: it is a {what}, and left out", super::shown::safe(path));
@@ -71,7 +80,11 @@ impl OutOfStore<'_> {
                 self.troubles.bear(failure, &mut self.progress)?;
             }
         }
-        self.keep(it, to)
+        if !self.keeps {
+            return Ok(());
+        }
+        let folder = File::open(to).map_err(|error| Refused::outside("changing", to, &error))?;
+        self.keep(path, it, &folder, to)
     }
 
     fn entry(&mut self, path: &[u8], entry: &Entry, to: &Path) -> Result<(), Failure> {
@@ -85,51 +98,99 @@ impl OutOfStore<'_> {
     }
 
     fn link(&mut self, path: &[u8], it: &Attributes, to: &Path) -> Result<(), Failure> {
+        if self.another_name(it, to)? {
+            return Ok(());
+        }
         let target = self.session.store().read_link(it.object);
         let target = target.map_err(|error| self.session.about(path, &error))?;
         let beside = Beside::name(to);
         std::os::unix::fs::symlink(OsStr::from_bytes(&target), &beside.0)
             .map_err(|error| Refused::outside("making", to, &error))?;
-        self.keep(it, &beside.0)?;
-        beside.take_place(to, self.replaces)
+        self.keep_at(it, &beside.0)?;
+        beside.take_place(to, self.replaces)?;
+        self.remember(it, to);
+        Ok(())
+    }
+
+    /// A pipe or a device.
+    fn node(&mut self, it: &Attributes, kind: FileType, to: &Path) -> Result<(), Failure> {
+        if self.another_name(it, to)? {
+            return Ok(());
+        }
+        let beside = Beside::name(to);
+        rustix::fs::mknodat(CWD, &beside.0, kind, Mode::RUSR | Mode::WUSR, it.device)
+            .map_err(|error| Refused::outside("making", to, &error.into()))?;
+        self.keep_at(it, &beside.0)?;
+        beside.take_place(to, self.replaces)?;
+        self.remember(it, to);
+        Ok(())
     }
 
     fn file(&mut self, path: &[u8], it: &Attributes, to: &Path) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::from(Refused::outside("writing", to, &error));
-        let beside = Beside::name(to);
-        if self.keeps
-            && it.links > 1
-            && let Some(first) = self.seen.get(&it.object)
-        {
-            fs::hard_link(first, &beside.0).map_err(failed)?;
-            return beside.take_place(to, self.replaces);
+        if self.another_name(it, to)? {
+            return Ok(());
         }
+        let failed = |error: io::Error| Failure::from(Refused::outside("writing", to, &error));
         // Told before the work, not after.
         if !self.replaces && fs::symlink_metadata(to).is_ok() {
             return Err(failed(ErrorKind::AlreadyExists.into()));
         }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside.0);
-        let file = file.map_err(failed)?;
+        let new = Unnamed::make(to).map_err(failed)?;
+        let file = &new.file;
         let how = How { sparse: true, keep_going: self.keep_going };
         let told = (&mut self.progress, &mut self.troubles);
         contents::read(self.session, (path, it), how, told, &mut |_, at, piece| {
             file.write_all_at(piece, at).map_err(failed)
         })?;
         file.set_len(it.size).map_err(failed)?;
-        let permissions = it.mode & if self.keeps { 0o7777 } else { 0o777 & !self.mask };
-        file.set_permissions(Permissions::from_mode(permissions)).map_err(failed)?;
-        self.keep(it, &beside.0)?;
-        beside.take_place(to, self.replaces)?;
+        if self.keeps {
+            self.keep(path, it, file, to)?;
+        } else {
+            let permissions = Permissions::from_mode(it.mode & 0o777 & !self.mask);
+            file.set_permissions(permissions).map_err(failed)?;
+        }
+        new.take_place(to, self.replaces)?;
         self.files += 1;
         self.bytes += it.size;
-        if it.links > 1 {
-            self.seen.insert(it.object, to.into());
-        }
+        self.remember(it, to);
         Ok(())
     }
 
-    /// Gives a file its owner, mode and times.
-    fn keep(&self, it: &Attributes, at: &Path) -> Result<(), Failure> {
+    /// If it was put somewhere under another of its names, it gets one more there.
+    fn another_name(&mut self, it: &Attributes, to: &Path) -> Result<bool, Failure> {
+        let Some(first) = self.seen.get(&it.object).filter(|_| self.keeps) else {
+            return Ok(false);
+        };
+        let beside = Beside::name(to);
+        // The link itself is meant, if it is one.
+        rustix::fs::linkat(CWD, first, CWD, &beside.0, AtFlags::empty())
+            .map_err(|error| Refused::outside("writing", to, &error.into()))?;
+        beside.take_place(to, self.replaces)?;
+        Ok(true)
+    }
+
+    fn remember(&mut self, it: &Attributes, to: &Path) {
+        if it.links > 1 {
+            self.seen.insert(it.object, to.into());
+        }
+    }
+
+    /// Gives an open file or folder its owner, extended attributes, mode and times.
+    fn keep(&mut self, path: &[u8], it: &Attributes, at: &File, to: &Path) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::from(Refused::outside("changing", to, &error));
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::fchown(at, Some(it.user), Some(it.group)).map_err(failed)?;
+        }
+        let extras = extras::of_object(self.session.store(), it.object);
+        let extras = extras.map_err(|error| self.session.about(path, &error))?;
+        extras::to_file(at, &extras).map_err(failed)?;
+        // After the owner: a new one takes set-id bits away.
+        at.set_permissions(Permissions::from_mode(it.mode & 0o7777)).map_err(failed)?;
+        rustix::fs::futimens(at, &times(it)).map_err(|number| failed(number.into()))
+    }
+
+    /// The same for what cannot be opened.
+    fn keep_at(&self, it: &Attributes, at: &Path) -> Result<(), Failure> {
         if !self.keeps {
             return Ok(());
         }
@@ -138,14 +199,15 @@ impl OutOfStore<'_> {
             std::os::unix::fs::lchown(at, Some(it.user), Some(it.group)).map_err(failed)?;
         }
         if it.kind() != Kind::Link {
-            // After the owner: a new one takes set-id bits away.
             fs::set_permissions(at, Permissions::from_mode(it.mode & 0o7777)).map_err(failed)?;
         }
-        let times =
-            Timestamps { last_access: timespec(it.read), last_modification: timespec(it.changed) };
-        rustix::fs::utimensat(CWD, at, &times, AtFlags::SYMLINK_NOFOLLOW)
+        rustix::fs::utimensat(CWD, at, &times(it), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|number| failed(number.into()))
     }
+}
+
+fn times(it: &Attributes) -> Timestamps {
+    Timestamps { last_access: timespec(it.read), last_modification: timespec(it.changed) }
 }
 
 /// All entries of a directory that can be read, by name, and what is damaged of it.
@@ -164,46 +226,4 @@ pub(super) fn entries(
 
 fn timespec(time: Time) -> Timespec {
     Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds.into() }
-}
-
-/// A name beside another one; what has it is removed unless it took the other's place.
-pub(super) struct Beside(pub(super) PathBuf);
-
-impl Beside {
-    pub(super) fn name(of: &Path) -> Self {
-        let mut name = std::ffi::OsString::from(".");
-        // Not longer than the longest name.
-        name.push(format!("cofferdam-{}-new", std::process::id()));
-        Self(of.parent().unwrap_or(Path::new("")).join(name))
-    }
-
-    pub(super) fn take_place(self, of: &Path, replaces: bool) -> Result<(), Failure> {
-        let how = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        let moved = rustix::fs::renameat_with(CWD, &self.0, CWD, of, how).map_err(io::Error::from);
-        let moved = match moved {
-            // A file system that cannot refuse to replace.
-            Err(error) if !replaces && error.kind() == ErrorKind::InvalidInput => {
-                match fs::symlink_metadata(of) {
-                    Ok(_) => Err(ErrorKind::AlreadyExists.into()),
-                    Err(_) => fs::rename(&self.0, of),
-                }
-            }
-            moved => moved,
-        };
-        moved.map_err(|error| Refused::outside("writing", of, &error).into())
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        // It is not there any more if it took the place.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Makes a file that was written safe, and its name.
-pub(super) fn make_safe(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()?;
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

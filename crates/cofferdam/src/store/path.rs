@@ -52,9 +52,8 @@ pub(super) fn target(store: &mut Store, path: &[u8], name: &[u8]) -> Result<Spot
             Ok(Spot { parent: found.object, name: name.to_vec(), path: join(path, name) })
         }
         Ok(_) if path.ends_with(b"/") => Err(Error::NotDirectory),
-        Ok(_) => spot(store, path),
         Err(Error::NotFound) if path.ends_with(b"/") => Err(Error::NotFound),
-        Err(Error::NotFound) => spot(store, path),
+        Ok(_) | Err(Error::NotFound) => spot(store, path),
         Err(error) => Err(error),
     }
 }

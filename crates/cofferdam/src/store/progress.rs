@@ -58,7 +58,7 @@ impl Progress {
     }
 
     /// It became known how much it will be.
-    pub(super) fn expect(&mut self, total: u64) {
+    pub(super) fn set_total(&mut self, total: u64) {
         self.total = Some(total);
     }
 
@@ -86,7 +86,8 @@ impl Drop for Progress {
 }
 
 fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
-    let rate = shown::size((done as f64 / took.as_secs_f64().max(0.001)) as u64, true);
+    let rate = u128::from(done) * 1000 / took.as_millis().max(1);
+    let rate = shown::size(u64::try_from(rate).unwrap_or(u64::MAX), true);
     let amount = shown::size(done, true);
     match total {
         Some(total) if total > 0 => {

@@ -2,7 +2,7 @@
 
 use super::exit::Refused;
 use super::into_store::{Counts, IntoStore, Pipe};
-use super::options::StoreOptions;
+use super::options::{CopyOptions, StoreOptions};
 use super::path::{self, Spot};
 use super::progress::Progress;
 use super::session::{Session, usage};
@@ -28,25 +28,18 @@ pub(crate) struct Options {
     file: PathBuf,
     /// Under which name; into it, if it is a directory
     name: std::ffi::OsString,
-    /// Take a folder with all that is in it
-    #[arg(short, long)]
-    recursive: bool,
-    /// Like -r, and keep modes, times, owners and hard links as they are
-    #[arg(short, long)]
-    archive: bool,
-    /// Replace what has the name
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    copy: CopyOptions,
 }
 
 /// Puts it there.
 pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let (from, name) = (&options.file, options.name.as_bytes());
     let stdin = from == Path::new("-");
-    let recursive = options.recursive || options.archive;
+    let recursive = options.copy.directories();
     let about = if stdin {
         None
-    } else if options.archive {
+    } else if options.copy.archive {
         Some(fs::symlink_metadata(from))
     } else {
         Some(fs::metadata(from))
@@ -64,15 +57,17 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         session: &mut session,
         progress: Progress::begin("put", total, context),
         troubles: Troubles::none(context),
-        keeps: options.archive,
-        replaces: options.force,
+        keeps: options.copy.archive,
+        replaces: options.copy.force,
         owner: owner(),
         mask: mask(),
         counts: Counts::default(),
         seen: HashMap::new(),
     };
     let done = match &about {
-        Some(about) if !about.file_type().is_fifo() => into.any(from, about, &to),
+        Some(about) if options.copy.archive || !about.file_type().is_fifo() => {
+            into.any(from, about, &to)
+        }
         _ => pipe(&mut into, from, &to, context),
     };
     let IntoStore { counts, troubles, .. } = into;

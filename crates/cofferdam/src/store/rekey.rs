@@ -11,6 +11,7 @@ use crate::{Context, Failure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use store::Error;
 use store::host::passphrase;
 use store::keys::Secret;
 
@@ -41,26 +42,34 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut session = Session::write(&options.store)?;
     let others = others(options)?;
     let slots = session.store().keys().slots();
-    let drop_others = options.drop_others;
-    // Who forgets one would lock somebody out: so it has to be said.
-    let unnamed = slots.len().saturating_sub(1 + others.len());
-    if unnamed > 0 && !drop_others {
-        let list: Vec<_> = slots.iter().map(new_key::sentence).collect();
-        return Err(usage(format!(
-            "each key that is to stay has to be given, and {unnamed} of these {} were not: {}; \
-             give them with --keep-…, or add --drop-others",
-            slots.len(),
-            list.join(", ")
-        )));
-    }
     let opened_with = std::mem::replace(
         &mut session.secret,
         Held::KeyFile(store::host::key_file::Secret::default(), None),
     );
     let keep: Vec<Secret<'_>> =
         std::iter::once(&opened_with).chain(&others).map(Held::secret).collect();
-    let done = session.change_keys(|keys, randomness| keys.rekey(&keep, randomness));
+    // Who forgets one would lock somebody out: so it has to be said. What counts is which slots the
+    // secrets open: one may be given twice.
+    let mut unnamed = Vec::new();
+    let done = session.change_keys(|keys, randomness| {
+        let dropped = keys.rekey(&keep, randomness)?;
+        if dropped.is_empty() || options.drop_others {
+            return Ok(dropped);
+        }
+        unnamed = dropped;
+        Err(Error::Invalid("a key that is to stay was not given"))
+    });
     session.secret = opened_with;
+    if !unnamed.is_empty() {
+        let list: Vec<_> = unnamed.iter().map(new_key::sentence).collect();
+        return Err(usage(format!(
+            "each key that is to stay has to be given, and {} of {} were not: {}; give them with \
+             --keep-…, or add --drop-others",
+            unnamed.len(),
+            slots.len(),
+            list.join(", ")
+        )));
+    }
     let dropped = done?;
     let generation = session.store().keys().keyring().generations();
     session.finish()?;

@@ -31,7 +31,7 @@ pub(super) struct Session {
     remembers: bool,
     holds: Option<Holds>,
     /// The locks; dropped last.
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// The locks of a store that threads share.
@@ -39,11 +39,10 @@ pub(super) struct Shared {
     _lock: Lock,
 }
 
-/// Kept as long as the store is open.
-#[expect(dead_code, reason = "they are kept for what happens when they are dropped")]
-enum Lock {
-    Reading(Hold),
-    Writing(Writer),
+/// One of the two, kept as long as the store is open.
+struct Lock {
+    _reading: Option<Hold>,
+    _writing: Option<Writer>,
 }
 
 /// A store that was found, with its locks.
@@ -57,26 +56,42 @@ struct Found {
 impl Session {
     /// Opens it to be read, as it was at the last commit.
     pub(super) fn read(options: &StoreOptions) -> Result<Self, Failure> {
-        let mut secret = Held::named(&options.secret)?;
+        Self::read_as(options, Held::named(&options.secret)?)
+    }
+
+    /// The same with a secret that is there already, whatever the options name.
+    pub(super) fn read_with(options: &StoreOptions, secret: Held) -> Result<Self, Failure> {
+        Self::read_as(options, Some(secret))
+    }
+
+    fn read_as(options: &StoreOptions, mut secret: Option<Held>) -> Result<Self, Failure> {
         let mut attempts = 0;
         loop {
             let found = find(options, Access::Read)?;
             match open(options, found, &mut secret, None) {
-                Err((_, Some(error))) if attempts < ATTEMPTS && may_be_a_commit(&error) => {
+                Err(not) if attempts < ATTEMPTS && not.may_be_a_commit() => {
                     attempts += 1;
                     std::thread::sleep(PAUSE);
                 }
-                done => return done.map_err(|(failure, _)| failure),
+                done => return done.map_err(|not| not.failure),
             }
         }
     }
 
     /// Opens it to be written to.
     pub(super) fn write(options: &StoreOptions) -> Result<Self, Failure> {
-        let mut secret = Held::named(&options.secret)?;
+        Self::write_as(options, Held::named(&options.secret)?)
+    }
+
+    /// The same with a secret that is there already, whatever the options name.
+    pub(super) fn write_with(options: &StoreOptions, secret: Held) -> Result<Self, Failure> {
+        Self::write_as(options, Some(secret))
+    }
+
+    fn write_as(options: &StoreOptions, mut secret: Option<Held>) -> Result<Self, Failure> {
         let found = find(options, Access::Write)?;
         let mut randomness = SystemRandomness::new()?;
-        open(options, found, &mut secret, Some(&mut randomness)).map_err(|(failure, _)| failure)
+        open(options, found, &mut secret, Some(&mut randomness)).map_err(|not| not.failure)
     }
 
     /// Does something with it that reads.
@@ -151,7 +166,7 @@ impl Session {
 
     /// Lets threads share the store. What comes with it has the locks, and is dropped after it.
     pub(super) fn share(self) -> (Volume, Shared) {
-        (Volume::new(self.store, self.holds), Shared { _lock: self._lock })
+        (Volume::new(self.store, self.holds), Shared { _lock: self.lock })
     }
 
     fn remember(&mut self) {
@@ -198,11 +213,14 @@ fn find(options: &StoreOptions, access: Access) -> Result<Found, Failure> {
     let identity = identity_of(options)?;
     let trusted = Trusted::find(path, identity, &options.trusted)?;
     let (lock, holds) = match access {
-        Access::Read => (Lock::Reading(Hold::take(&trusted.seal)?), None),
+        Access::Read => {
+            let hold = Hold::take(&trusted.seal)?;
+            (Lock { _reading: Some(hold), _writing: None }, None)
+        }
         Access::Write => {
             let writer = Writer::take(&trusted.seal)?;
             let holds = writer.holds()?;
-            (Lock::Writing(writer), Some(holds))
+            (Lock { _reading: None, _writing: Some(writer) }, Some(holds))
         }
     };
     let media = Media {
@@ -228,6 +246,19 @@ fn identity_of(options: &StoreOptions) -> Result<Identity, Failure> {
     }
 }
 
+/// Why a store did not open.
+struct NotOpen {
+    failure: Failure,
+    /// What the store said, if it was that.
+    error: Option<Error>,
+}
+
+impl NotOpen {
+    fn may_be_a_commit(&self) -> bool {
+        self.error.as_ref().is_some_and(may_be_a_commit)
+    }
+}
+
 /// What a commit that comes while one reads superblock and seal can look like.
 fn may_be_a_commit(error: &Error) -> bool {
     matches!(
@@ -246,7 +277,7 @@ fn open(
     found: Found,
     named: &mut Option<Held>,
     writer: Option<&mut SystemRandomness>,
-) -> Result<Session, (Failure, Option<Error>)> {
+) -> Result<Session, Box<NotOpen>> {
     let path = options.store.clone();
     let refused = |error: Error| {
         let failure = match &error {
@@ -254,13 +285,13 @@ fn open(
             Error::NotASeal => Refused::about(found.trusted.seal.display(), &error).into(),
             _ => Failure::from(Refused::about(path.display(), &error)),
         };
-        (failure, Some(error))
+        Box::new(NotOpen { failure, error: Some(error) })
     };
     let closed = Closed::look(found.media.clone()).map_err(&refused)?;
     let secret = match named.take() {
         Some(secret) => secret,
         None => Held::usual(found.trusted.key_file().as_deref(), &closed.slots(), &path)
-            .map_err(|failure| (failure, None))?,
+            .map_err(|failure| Box::new(NotOpen { failure, error: None }))?,
     };
     let writer = writer.map(|randomness| randomness as &mut dyn store::medium::Randomness);
     let store = match closed.open(&secret.secret(), memory(options.trusted.cache), writer) {
@@ -275,7 +306,7 @@ fn open(
     let identity = closed.identity();
     let Found { trusted, lock, holds, .. } = found;
     let mut session =
-        Session { store, identity, trusted, secret, path, remembers: true, holds, _lock: lock };
+        Session { store, identity, trusted, secret, path, remembers: true, holds, lock };
     session.remember();
     Ok(session)
 }

@@ -1,6 +1,7 @@
 //! Names, sizes and times as people read them, and names as JSON has them.
 
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use store::{Attributes, Kind, Time};
 
@@ -16,7 +17,7 @@ pub(super) fn safe(name: &[u8]) -> String {
             }
         }
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text
@@ -103,7 +104,10 @@ fn exact(time: Time) -> String {
 pub(super) fn put_name(object: &mut Map<String, Value>, key: &str, name: &[u8]) {
     object.insert(key.into(), String::from_utf8_lossy(name).into());
     if std::str::from_utf8(name).is_err() {
-        let digits: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digits = String::new();
+        for byte in name {
+            let _ = write!(digits, "{byte:02x}");
+        }
         object.insert(format!("{key}_hex"), digits.into());
     }
 }

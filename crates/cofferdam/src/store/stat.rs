@@ -10,6 +10,7 @@ use crate::{Context, Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Its options.
@@ -81,7 +82,7 @@ fn listed(document: &Value) -> String {
             Value::String(text) => shown::safe(text.as_bytes()),
             other => other.to_string(),
         };
-        text += &format!("{:<width$}  {value}\n", key.replace('_', " "));
+        let _ = writeln!(text, "{:<width$}  {value}", key.replace('_', " "));
     }
     text
 }

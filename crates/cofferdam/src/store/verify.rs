@@ -1,4 +1,4 @@
-//! `cofferdam store verify`: everything in a store is read and checked; and `migrate`.
+//! `cofferdam store verify`: everything in a store is read and checked.
 
 use super::exit::{Exit, Refused};
 use super::options::StoreOptions;
@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use store::{Finding, Report};
 
-/// Options of `verify` and of `migrate`.
+/// Its options.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -48,22 +48,11 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     crate::manual::print(text.as_bytes())
 }
 
-/// Says whether there is a newer format than the store's.
-pub(crate) fn migrate(options: &Options, context: &Context) -> Result<(), Failure> {
-    // Whatever opens has the one version that there is; another one is refused with its number.
-    drop(Session::read(&options.store)?);
-    let text = if context.json {
-        json!({ "version": 1, "newest": 1, "changed": false }).to_string()
-    } else {
-        "the store has version 1 of the format, which is the newest; nothing to do".to_owned()
-    };
-    crate::manual::print(format!("{text}\n").as_bytes())
-}
-
-fn check(session: &mut Session, progress: &mut Progress) -> Result<Report, Failure> {
+/// Reads and checks everything.
+pub(super) fn check(session: &mut Session, progress: &mut Progress) -> Result<Report, Failure> {
     let (mut done, mut ended) = (0, None);
     let report = session.store().verify(&mut |now| {
-        progress.expect(now.all.saturating_mul(4096));
+        progress.set_total(now.all.saturating_mul(4096));
         let more = now.done.saturating_sub(done);
         done = now.done;
         ended = progress.add(more.saturating_mul(4096)).err();

@@ -43,6 +43,11 @@ pub fn restore(
     let mut area = vec![0; KEY_AREA_BYTES];
     reading.fill(&mut area)?;
     let mut keys = KeyArea::decode(&area)?.open(secret)?;
+    // The sum at the end is no proof, and comes after all the blocks: keys of another store would
+    // open nothing here.
+    if keys.identity() != superblock.identity {
+        return Err(Error::BackupDamaged);
+    }
     let store = &*media.store;
     let header = place::bytes(FIRST).max(KEY_AREA_AT + 2 * KEY_AREA_BYTES as u64);
     store.grow(header.max(store.size())).map_err(Error::Medium)?;

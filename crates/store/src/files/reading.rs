@@ -66,7 +66,7 @@ impl Fetch {
     /// Says to the medium that they will be read.
     pub fn announce(&self) {
         let length = self.pages.pages * BLOCK as u64;
-        self.medium.expect(place::bytes(self.written.address), length);
+        self.medium.foresee(place::bytes(self.written.address), length);
     }
 
     /// Which pages: whose, from, and up to but not including.

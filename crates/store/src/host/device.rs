@@ -198,9 +198,9 @@ impl Medium for Device {
         }
     }
 
-    fn expect(&self, at: u64, length: u64) {
+    fn foresee(&self, at: u64, length: u64) {
         if self.inside(at, length).is_ok() {
-            file::expect(&self.file, at, length);
+            file::foresee(&self.file, at, length);
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn punch(file: &File, at: u64, length: u64) {
 }
 
 /// Has these bytes read into memory soon.
-pub(super) fn expect(file: &File, at: u64, length: u64) {
+pub(super) fn foresee(file: &File, at: u64, length: u64) {
     let Some(length) = NonZeroU64::new(length) else { return };
     // Advice, too.
     let _ = rustix::fs::fadvise(file, at, Some(length), Advice::WillNeed);

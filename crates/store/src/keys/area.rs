@@ -85,6 +85,22 @@ impl KeyArea {
         self.copies.iter().filter(same).count() > 1
     }
 
+    /// Whether a newer copy that the seal names holds a list which the secret that opened the older
+    /// one is not on. Such a list counts: a change was cut short after it had happened.
+    ///
+    /// Without its key a copy cannot be proven whole. If nobody was given new keys, the older one's
+    /// area key proves it. A list with new keys has another area key, and is known by its length,
+    /// as it has one generation more. Everything else that does not decrypt is damage.
+    pub(crate) fn has_newer(&self, opened: &Opened, named: [u64; 2]) -> bool {
+        self.copies
+            .iter()
+            .filter(|copy| {
+                let serial = copy.head.serial.get();
+                serial > opened.serial && named.contains(&serial)
+            })
+            .any(|copy| copy.decrypt(&opened.area_key).is_some() || copy.has_new_keys(opened))
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -146,6 +162,14 @@ impl AreaCopy {
             });
         }
         Err(outcome)
+    }
+
+    /// Whether it looks as if it held more generations of keys than what was opened. If the slot
+    /// that opened is in it as well, it holds the same area key, and is damaged.
+    fn has_new_keys(&self, opened: &Opened) -> bool {
+        let with = opened.with.and_then(|index| opened.slots.get(index));
+        let known = with.is_some_and(|slot| self.head.slots.contains(slot));
+        !known && Keyring::generations_in(self.encrypted.len()) > Some(opened.keyring.generations())
     }
 
     fn decrypt(&self, area_key: &[u8; 32]) -> Option<Keyring> {

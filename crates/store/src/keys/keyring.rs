@@ -31,6 +31,11 @@ impl Keyring {
             .then(|| Self { seal_key: *seal_key, masters: masters.to_vec() })
     }
 
+    /// How many generations a decrypted part of that length has. None if there is none such.
+    pub(super) fn generations_in(length: usize) -> Option<usize> {
+        (length.is_multiple_of(32) && length >= 64).then(|| length / 32 - 1)
+    }
+
     /// What is to be encrypted in a key area.
     pub(super) fn bytes(&self) -> Zeroizing<Vec<u8>> {
         // Never grown, as that would leave parts of it behind.

@@ -36,14 +36,28 @@ pub(crate) fn unlock_area(
     let opened = area.open(secret)?;
     let superblocks = Superblocks::read(medium)?;
     let believed = Seal::read(seal, opened.keyring().seal_key())?;
+    let named = [believed.keys_intended, believed.keys_serial];
     if believed.accepts_keys(opened.serial()) {
-        let twice = area.has_twice(&opened);
-        return Ok((opened, believed, twice, superblocks));
+        return checked(area, opened, believed, superblocks, named);
     }
     // One slot of the seal still named an older list of keys, and it was that which opened.
-    let named = [believed.keys_intended, believed.keys_serial];
     let area = KeyArea::read(medium, believed.identity, &named)?;
     let opened = area.open(secret)?;
+    checked(&area, opened, believed, superblocks, named)
+}
+
+/// A secret that was removed opens nothing, even while the older list still lies there: otherwise
+/// a writer with it would put that list back over the one that counts.
+fn checked(
+    area: &KeyArea,
+    opened: Opened,
+    seal: Seal,
+    superblocks: Superblocks,
+    named: [u64; 2],
+) -> Result<(Opened, Seal, bool, Superblocks), Error> {
+    if area.has_newer(&opened, named) {
+        return Err(Error::WrongKey);
+    }
     let twice = area.has_twice(&opened);
-    Ok((opened, believed, twice, superblocks))
+    Ok((opened, seal, twice, superblocks))
 }

@@ -315,5 +315,5 @@ impl Medium for Simulation {
         }
     }
 
-    fn expect(&self, _at: u64, _length: u64) {}
+    fn foresee(&self, _at: u64, _length: u64) {}
 }

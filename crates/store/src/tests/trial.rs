@@ -55,7 +55,7 @@ impl Medium for Memory {
 
     fn discard(&self, _at: u64, _length: u64) {}
 
-    fn expect(&self, _at: u64, _length: u64) {}
+    fn foresee(&self, _at: u64, _length: u64) {}
 }
 
 /// SHA-256 of 0, 1, 2 …

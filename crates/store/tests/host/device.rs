@@ -24,7 +24,7 @@ fn a_new_file_is_its_owners_alone_and_grows() {
     device.write((1 << 20) - 1, b"x").unwrap();
     device.sync().unwrap();
     device.discard(0, 8192);
-    device.expect(0, 1 << 20);
+    device.foresee(0, 1 << 20);
     drop(device);
     let device = store::host::open(&path, Access::Read).unwrap();
     assert_eq!((device.size(), device.limit()), (1 << 20, 1 << 20));

@@ -258,8 +258,8 @@ fn discarded_bytes_give_their_room_back_and_the_others_stay() {
     assert_eq!(segments.size(), 1 << 20);
     assert_eq!(read(&segments, 0, 1 << 18).unwrap(), vec![7; 1 << 18]);
     assert_eq!(read(&segments, 3 << 18, 1 << 18).unwrap(), vec![7; 1 << 18]);
-    segments.expect(0, 1 << 20);
-    segments.expect(0, u64::MAX);
+    segments.foresee(0, 1 << 20);
+    segments.foresee(0, u64::MAX);
 }
 
 #[test]

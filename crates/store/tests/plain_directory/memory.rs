@@ -40,5 +40,5 @@ impl Medium for Memory {
 
     fn discard(&self, _at: u64, _length: u64) {}
 
-    fn expect(&self, _at: u64, _length: u64) {}
+    fn foresee(&self, _at: u64, _length: u64) {}
 }

@@ -55,7 +55,7 @@ impl Medium for Witness {
         self.medium.discard(at, length);
     }
 
-    fn expect(&self, at: u64, length: u64) {
-        self.medium.expect(at, length);
+    fn foresee(&self, at: u64, length: u64) {
+        self.medium.foresee(at, length);
     }
 }

@@ -219,10 +219,10 @@ impl Medium for Segments {
         self.device
     }
 
-    fn expect(&self, at: u64, length: u64) {
+    fn foresee(&self, at: u64, length: u64) {
         for part in self.parts(at, length).into_iter().flatten() {
             if let Ok(file) = self.descriptors.open(part.number, part.at + part.length) {
-                file::expect(&file, part.at, part.length);
+                file::foresee(&file, part.at, part.length);
             }
         }
     }
