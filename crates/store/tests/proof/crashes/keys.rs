@@ -4,8 +4,7 @@ use crate::dice::Dice;
 use crate::snapshot;
 use crate::workload::Worker;
 use crate::world::{SECRET, World, memory, slot};
-use store::keys::{Secret, unlock};
-use store::medium::Medium;
+use store::keys::Secret;
 use store::{Closed, Error, Store};
 
 const OTHER: [u8; 32] = [8; 32];
@@ -13,22 +12,15 @@ pub(crate) const DROPPED: Secret<'static> = Secret::KeyFile(&OTHER);
 
 /// Two ways to open it, of which a new set of keys keeps one.
 pub(crate) fn change(world: &World, rekey: bool, dice: &mut Dice) {
-    let (mut keys, mut seal) = unlock(&world.store, &world.seal, &SECRET).unwrap();
-    if rekey {
-        let dropped = keys.rekey(&[SECRET], dice).unwrap();
-        assert_eq!(dropped.len(), 1);
-    } else {
-        keys.add(&slot(DROPPED), dice).unwrap();
-    }
-    let seal_key = *keys.keyring().seal_key();
-    seal.keys_intended = keys.next_serial().unwrap();
-    seal.write(&world.seal, &seal_key).unwrap();
-    world.seal.sync().unwrap();
-    seal.keys_serial = keys.write(&world.store, dice).unwrap();
-    world.store.sync().unwrap();
-    keys.settle().unwrap();
-    seal.write(&world.seal, &seal_key).unwrap();
-    world.seal.sync().unwrap();
+    let mut store = open(world, &SECRET, dice).unwrap();
+    let changed = store.change_keys(dice, |keys, randomness| {
+        if rekey {
+            keys.rekey(&[SECRET], randomness).map(|dropped| dropped.len())
+        } else {
+            keys.add(&slot(DROPPED), randomness)
+        }
+    });
+    assert_eq!(changed, Ok(1));
 }
 
 fn open(world: &World, secret: &Secret<'_>, dice: &mut Dice) -> Result<Store, Error> {
@@ -78,7 +70,8 @@ fn a_change_of_keys_happens_or_does_not() {
                         assert!(operation < end, "{about}: it was dropped");
                         outcomes[0] += 1;
                     }
-                    Err(Error::WrongKey) => outcomes[1] += 1,
+                    // Cut short in the older copy, a slot may open there, and nothing behind it.
+                    Err(Error::WrongKey | Error::KeysDamaged) => outcomes[1] += 1,
                     Err(error) => panic!("{about}: {error} ({error:?})"),
                 }
                 let mut store = open(&crashed, &SECRET, &mut dice).unwrap();

@@ -190,7 +190,6 @@ fn nothing_that_is_done_to_the_header_changes_what_is_read() {
     let versions = versions(3);
     let last = versions.last().unwrap();
     let mut dice = Dice(3);
-    let mut refused = BTreeSet::new();
     let mut good = 0;
     let step = if crate::soak() > 1 { 1 } else { 61 };
     for at in (0..FIRST * BLOCK).step_by(step) {
@@ -202,14 +201,10 @@ fn nothing_that_is_done_to_the_header_changes_what_is_read() {
                 assert!(parts.is_empty(), "{about}");
                 good += 1;
             }
-            Err(error @ (Error::KeysDamaged | Error::WrongKey | Error::Version { .. })) => {
-                assert!((2 * BLOCK..18 * BLOCK).contains(&at), "{about}: {error}");
-                refused.insert(error.to_string());
-            }
             Err(error) => panic!("{about}: {error}"),
         }
     }
-    assert!(good > 100 && refused.len() >= 2, "{good}, {refused:?}");
+    assert!(good > 100, "superblocks and keys are there twice: one is enough; {good}");
     for one in 0..18 {
         for other in (0..18).chain([FIRST, FIRST + 1, last.blocks() - 1]) {
             for copy in [false, true] {
