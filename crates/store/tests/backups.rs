@@ -4,26 +4,12 @@ use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use store::backup::{Sink, Source, restore};
 use store::keys::{KEY_AREA_BYTES, NewSlot, Secret, Settings};
-use store::medium::{Medium, Randomness};
-use store::simulation::Simulation;
+use store::medium::Medium;
+use store::simulation::{Dice, Simulation};
 use store::{Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Time};
 
 const KEY: [u8; 32] = [9; 32];
 const SECRET: Secret<'static> = Secret::KeyFile(&KEY);
-
-struct Dice(u64);
-
-impl Randomness for Dice {
-    fn fill(&mut self, into: &mut [u8]) {
-        for byte in into {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            *byte = (self.0 >> 33) as u8;
-        }
-    }
-}
 
 #[derive(Default)]
 struct Bytes(Vec<u8>);

@@ -9,11 +9,11 @@
 //!
 //! It draws no random numbers and reads no clock: the same seed gives the same crash.
 
-mod chance;
+mod dice;
 mod nonces;
 mod state;
 
-use self::chance::Chance;
+pub use self::dice::Dice;
 pub(crate) use self::nonces::Nonces;
 use self::state::{Change, State};
 use crate::medium::{Medium, Trouble};
@@ -127,7 +127,7 @@ impl Simulation {
     /// The medium as it may look after a crash now.
     #[must_use]
     pub fn crash(&self, seed: u64) -> Self {
-        Self::over(self.inner().state.crash(&mut Chance::new(seed)), Arc::default())
+        Self::over(self.inner().state.crash(&mut Dice(seed)), Arc::default())
     }
 
     /// All its bytes, as they are read now.
@@ -191,7 +191,7 @@ impl Simulation {
         for (_, change) in changes.iter().take_while(|(number, _)| *number < operation) {
             state.apply(change);
         }
-        Some(Self::over(state.crash(&mut Chance::new(seed)), Arc::default()))
+        Some(Self::over(state.crash(&mut Dice(seed)), Arc::default()))
     }
 
     /// The medium as it may look after a crash before every single operation that was recorded,
@@ -204,7 +204,7 @@ impl Simulation {
         core::iter::from_fn(move || {
             let next = changes.next()?;
             let number = next.as_ref().map_or(end, |(number, _)| *number);
-            let crashed = state.crash(&mut Chance::new(seed ^ number.rotate_left(32)));
+            let crashed = state.crash(&mut Dice(seed ^ number.rotate_left(32)));
             if let Some((_, change)) = next {
                 state.apply(&change);
             }

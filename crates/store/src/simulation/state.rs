@@ -1,7 +1,7 @@
 //! The bytes of a simulated medium: those that are safe, those that are read, and what was done
 //! to the ones to get to the others.
 
-use super::chance::Chance;
+use super::dice::Dice;
 use crate::medium::Trouble;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -137,15 +137,15 @@ impl State {
 
     /// What a crash leaves: of each write any sectors, and of one perhaps only the beginning
     /// of a sector.
-    pub(super) fn crash(&self, chance: &mut Chance) -> Self {
+    pub(super) fn crash(&self, dice: &mut Dice) -> Self {
         let mut bytes = self.safe.clone();
         // Nothing, a quarter, a half, three quarters, everything: the ends are cases of their own.
-        let quarters = chance.below(5);
-        let kept = |chance: &mut Chance| chance.below(4) < quarters;
+        let quarters = dice.below(5);
+        let kept = |dice: &mut Dice| dice.below(4) < quarters;
         // How long it got is one decision; of what is beyond nothing can be left.
         let longer = self.pending.iter().filter(|pending| matches!(pending.effect, Effect::Longer));
         for pending in longer {
-            if kept(chance) && pending.at > bytes.len() {
+            if kept(dice) && pending.at > bytes.len() {
                 bytes.resize(pending.at, 0);
             }
         }
@@ -153,7 +153,7 @@ impl State {
         for pending in &self.pending {
             let Effect::Bytes(written) = &pending.effect else { continue };
             for (at, sector) in sectors(pending.at, written) {
-                if kept(chance) {
+                if kept(dice) {
                     put(&mut bytes, at, sector);
                     // What came later into the same sector was not overtaken.
                     last_of_all = last_of_all.filter(|(other, _)| other / SECTOR != at / SECTOR);
@@ -164,9 +164,9 @@ impl State {
         }
         if let Some((at, sector)) = last_of_all
             && quarters > 0
-            && chance.below(2) == 0
+            && dice.below(2) == 0
         {
-            let torn = sector.get(..chance.below(sector.len())).unwrap_or_default();
+            let torn = sector.get(..dice.below(sector.len())).unwrap_or_default();
             put(&mut bytes, at, torn);
         }
         Self::holding(bytes)

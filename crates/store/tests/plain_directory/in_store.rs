@@ -1,11 +1,11 @@
 //! Operations, done to a store.
 
-use crate::dice::Dice;
 use crate::memory::Memory;
 use crate::operation::{OPEN, Operation, Path};
 use crate::outcome::{Outcome, Status};
 use std::sync::Arc;
 use store::keys::{NewSlot, Secret, Settings};
+use store::simulation::Dice;
 use store::{Change, Closed, Error, Heap, Kind, Make, Media, ObjectId, SetExtra, Store, Time};
 
 const KEY: [u8; 32] = [7; 32];

@@ -4,7 +4,6 @@
 //!
 //! `STORE_OPERATIONS` says how many; `STORE_SEED` repeats one run.
 
-mod dice;
 mod in_directory;
 mod in_store;
 mod memory;
@@ -12,12 +11,12 @@ mod operation;
 mod outcome;
 mod seek;
 
-use dice::Dice;
 use in_directory::InDirectory;
 use in_store::InStore;
 use operation::Operation;
 use outcome::Outcome;
 use std::path::PathBuf;
+use store::simulation::Dice;
 
 /// A folder in memory that is removed at the end, however that comes.
 struct Folder(PathBuf);

@@ -1,6 +1,6 @@
 //! What a program may do to a file system, drawn at random.
 
-use crate::dice::Dice;
+use store::simulation::Dice;
 use store::{Allocate, Seek, Taken};
 
 /// A path: names from the root down.

@@ -7,12 +7,12 @@
 mod history;
 mod keys;
 
-use crate::dice::Dice;
 use crate::snapshot;
 use crate::workload::{Worker, make};
 use crate::world::World;
 use history::{History, Order};
 pub(crate) use keys::{DROPPED, change as change_keys};
+use store::simulation::Dice;
 use store::{Error, Kind, ObjectId, Store};
 
 /// Works for a while, and records what must be there after a crash at which operation.
@@ -81,7 +81,7 @@ fn crash(
     };
     let mut tried = 0;
     for operation in operations {
-        let seed = dice.next();
+        let seed = dice.number();
         let about = format!("{trail}, crash before {operation} with {seed}");
         let crashed = world.crash_before(operation, seed);
         crashed.record();
@@ -91,9 +91,9 @@ fn crash(
         let found = (store.commit_number(), snapshot::of(&mut store));
         let mut next = History::beginning(begin, found);
         if again > 0 && (points.is_some() || dice.below(6) == 0) {
-            work(&crashed, &mut store, &mut next, dice.next(), 25);
+            work(&crashed, &mut store, &mut next, dice.number(), 25);
             drop(store);
-            tried += crash(&crashed, &next, dice.next(), &about, again - 1, Some(3));
+            tried += crash(&crashed, &next, dice.number(), &about, again - 1, Some(3));
         } else {
             go_on(&crashed, store, &mut dice, &about);
         }
@@ -154,11 +154,11 @@ fn crash_follows_crash() {
         for crash in 0..60 {
             let about = format!("seed {seed}, crash {crash}");
             let steps = 1 + dice.below(20);
-            work(&world, &mut store, &mut history, dice.next(), steps);
+            work(&world, &mut store, &mut history, dice.number(), steps);
             drop(store);
             let span = world.store.next_operation() - history.begin + 1;
             let operation = history.begin + dice.below(span as usize) as u64;
-            let crashed = world.crash_before(operation, dice.next());
+            let crashed = world.crash_before(operation, dice.number());
             crashed.record();
             let begin = crashed.store.next_operation();
             store = recover(&crashed, &history, operation, &mut dice, &about);

@@ -1,11 +1,11 @@
 //! Media that are full, read-only, or fail: every operation goes well or says what is wrong, and the
 //! last commit stays.
 
-use crate::dice::Dice;
 use crate::snapshot::{self, Snapshot};
 use crate::workload::{Worker, make};
 use crate::world::World;
 use store::medium::{Medium, Trouble};
+use store::simulation::Dice;
 use store::simulation::{Fault, Operation, Simulation};
 use store::{Error, Kind, ObjectId, Store};
 

@@ -4,7 +4,6 @@
 //! `STORE_SOAK` multiplies how much of it is tried; 1 takes about a minute.
 
 mod crashes;
-mod dice;
 mod failing;
 mod secrecy;
 mod snapshot;

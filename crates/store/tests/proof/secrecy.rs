@@ -1,7 +1,6 @@
 //! Nothing of what is in a store can be read from its media: not from what is there, and not from
 //! anything that was ever written to them, whatever happened in between.
 
-use crate::dice::Dice;
 use crate::witness::Witness;
 use crate::workload::make;
 use crate::world::{memory, slot};
@@ -9,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::keys::{Secret, unlock};
 use store::medium::{Medium, Randomness};
+use store::simulation::Dice;
 use store::simulation::Simulation;
 use store::{Change, Closed, Kind, Media, ObjectId, SetExtra, Store, Taken, Time, seal};
 

@@ -1,6 +1,6 @@
 //! Random work on a store: everything that changes one.
 
-use crate::dice::Dice;
+use store::simulation::Dice;
 use store::{Allocate, Change, Error, Kind, Make, ObjectId, SetExtra, Store, Taken, Time};
 
 /// Somebody who works.

@@ -1,9 +1,9 @@
 //! A store and its seal on media that know what a crash does, and the one key to them.
 
-use crate::dice::Dice;
 use std::sync::Arc;
 use store::keys::{NewSlot, Secret, Settings};
 use store::medium::Medium;
+use store::simulation::Dice;
 use store::simulation::Simulation;
 use store::{Closed, Error, Heap, Media, Memory, Store, Time};
 
@@ -48,7 +48,7 @@ impl World {
     pub(crate) fn crash_before(&self, operation: u64, seed: u64) -> Self {
         let store = self.store.crash_before(operation, seed).unwrap();
         // Whatever one half keeps says nothing about the other.
-        let seal = self.seal.crash_before(operation, Dice(seed).next()).unwrap();
+        let seal = self.seal.crash_before(operation, Dice(seed).number()).unwrap();
         Self::holding(store.bytes(), &seal.bytes())
     }
 

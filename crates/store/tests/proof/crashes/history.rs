@@ -1,10 +1,10 @@
 //! What was committed when, so that it is known what a crash may leave.
 
-use crate::dice::Dice;
 use crate::snapshot::{self, Snapshot};
 use crate::workload::Worker;
 use crate::world::World;
 use store::Store;
+use store::simulation::Dice;
 
 /// In which order blocks and seal become safe.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,10 @@
 //! Crashes while the list of keys changes: who may still open the store can, whatever was lost.
 
-use crate::dice::Dice;
 use crate::snapshot;
 use crate::workload::Worker;
 use crate::world::{SECRET, World, memory, slot};
 use store::keys::Secret;
+use store::simulation::Dice;
 use store::{Closed, Error, Store};
 
 const OTHER: [u8; 32] = [8; 32];
@@ -30,7 +30,7 @@ fn open(world: &World, secret: &Secret<'_>, dice: &mut Dice) -> Result<Store, Er
 fn filled(dice: &mut Dice, finished: bool) -> World {
     let world = World::new();
     let mut store = world.create(dice).unwrap();
-    let mut worker = Worker::new(dice.next());
+    let mut worker = Worker::new(dice.number());
     for _ in 0..40 {
         worker.step(&mut store).unwrap();
         if worker.dice.below(10) == 0 {

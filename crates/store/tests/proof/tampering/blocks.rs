@@ -2,8 +2,8 @@
 
 use super::look::{self, Refused, What};
 use super::victim::{BLOCK, Version, versions};
-use crate::dice::Dice;
 use std::collections::BTreeSet;
+use store::simulation::Dice;
 use store::{Damaged, Error};
 
 /// The first block that is not part of the header.

@@ -4,9 +4,9 @@ use super::blocks::{FIRST, Outcome, outcome, uses};
 use super::look;
 use super::victim::{NEWEST, Version, versions};
 use crate::crashes;
-use crate::dice::Dice;
 use crate::world::{SECRET, World, memory};
 use std::collections::BTreeSet;
+use store::simulation::Dice;
 use store::{Closed, Error};
 
 fn number(version: &Version) -> u64 {

@@ -2,8 +2,8 @@
 
 use super::look;
 use super::victim::{NEWEST, Version, versions};
-use crate::dice::Dice;
 use crate::world::World;
+use store::simulation::Dice;
 use store::{Closed, Error};
 
 fn open(store: &Version, seal: &[u8]) -> Result<look::Refused, Error> {

@@ -1,9 +1,9 @@
 //! A small store with something of everything in it, as it was after each of its commits.
 
-use crate::dice::Dice;
 use crate::snapshot::{self, Snapshot};
 use crate::workload::make;
 use crate::world::World;
+use store::simulation::Dice;
 use store::{Change, Kind, ObjectId, SetExtra, Store, Time};
 
 pub(super) const BLOCK: usize = 4096;

@@ -4,11 +4,11 @@
 use super::blocks::FIRST;
 use super::look;
 use super::victim::{Version, versions};
-use crate::dice::Dice;
 use crate::snapshot::{self, Snapshot};
 use crate::workload::make;
 use crate::world::World;
 use std::collections::BTreeMap;
+use store::simulation::Dice;
 use store::{Error, Kind, ObjectId, Store, Time};
 
 const NOW: Time = Time { seconds: 9999, nanoseconds: 1 };
