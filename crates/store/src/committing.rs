@@ -22,6 +22,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
+/// While one commit follows the other, the superblock turns only to every so many of them: it is no
+/// part of what makes a commit safe, and one more place for the disk to write to.
+pub(crate) const SUPERBLOCK_LAG: u64 = 16;
+
 /// What is left to do of a commit.
 pub struct Landing {
     medium: Arc<dyn Medium>,
@@ -164,7 +168,7 @@ impl Store {
     }
 
     fn write_tree(&mut self, now: Time) -> Result<SealedRoot, Error> {
-        if self.unconfirmed {
+        if self.safe.commit() >= self.superblock.0 + SUPERBLOCK_LAG {
             self.write_superblock()?;
         }
         let session = self.session.clone().ok_or(Error::ReadOnly)?;
@@ -209,7 +213,10 @@ impl Store {
         let Self { frame, safe, .. } = self;
         let superblock =
             Superblock { identity: frame.identity, features: frame.features, root: *safe };
-        superblock.write(&*self.medium)
+        let (_, slot) = self.superblock;
+        superblock.write(&*self.medium, slot)?;
+        self.superblock = (self.safe.commit(), 1 - slot);
+        Ok(())
     }
 }
 

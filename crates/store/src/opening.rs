@@ -93,12 +93,13 @@ impl Closed {
             return Err(Error::SealOfAnother { seal: self.identity, store: newest.identity });
         }
         let (newest, features) = (newest.root.commit(), newest.features);
+        let mut superblock = (newest, superblocks.next_slot());
         let frame = Frame { identity: self.identity, features };
         let mut sessions = Sessions::of(keys.keyring());
         let (safe, root) = self.choose(newest, &seal, frame, &mut sessions)?;
         let session = match &mut writer {
             Some(randomness) => {
-                self.mend_superblock(newest, frame, &seal)?;
+                self.mend_superblock(&mut superblock, frame, &seal)?;
                 Some(Session::begin(&mut sessions, &mut **randomness)?)
             }
             None => None,
@@ -113,6 +114,7 @@ impl Closed {
             unconfirmed: seal.intended.is_some(),
             seal,
             safe,
+            superblock,
             landing: false,
             tree,
             space,
@@ -156,10 +158,6 @@ impl Closed {
         if newest > named {
             return Err(Error::SealBehind { store: newest, seal: named });
         }
-        // The superblock turns to a commit before the next one is intended.
-        if newest + 1 < seal.current.commit() {
-            return Err(Error::RolledBack { store: newest, seal: seal.current.commit() });
-        }
         let mut open = |sealed: &SealedRoot| {
             Root::open(sealed, frame, sessions).map_err(|_| Error::SealDamaged)
         };
@@ -181,16 +179,20 @@ impl Closed {
 
     /// Before anything is written: the superblock that a crash has taken away is put back.
     ///
-    /// A seal can be safe before the superblock that goes with it. If the next one were then written
-    /// to the other slot, another crash could leave none; and two commits later this would look like
-    /// an old copy of the store.
-    fn mend_superblock(&self, newest: u64, frame: Frame, seal: &Seal) -> Result<(), Error> {
-        if newest >= seal.current.commit() {
+    /// A seal is safe before the superblock that goes with it, which follows with some distance.
+    fn mend_superblock(
+        &self,
+        (newest, slot): &mut (u64, u64),
+        frame: Frame,
+        seal: &Seal,
+    ) -> Result<(), Error> {
+        if *newest >= seal.current.commit() {
             return Ok(());
         }
         let Frame { identity, features } = frame;
         let superblock = Superblock { identity, features, root: seal.current };
-        superblock.write(&*self.media.store)?;
+        superblock.write(&*self.media.store, *slot)?;
+        (*newest, *slot) = (seal.current.commit(), 1 - *slot);
         self.media.store.sync().map_err(Error::Medium)
     }
 }
@@ -245,6 +247,7 @@ impl Store {
             seal,
             safe: none,
             unconfirmed: false,
+            superblock: (1, 0),
             landing: false,
             pages: Pages::new(memory.frames),
             commit: 0,
@@ -286,7 +289,9 @@ impl Store {
         let Some(landing) = landing else { return Err(Error::NotAStore) };
         let sealed = landing.root();
         let superblock = Superblock { identity: self.frame.identity, features: 0, root: sealed };
-        superblock.write(&*self.medium)?;
+        // There is nothing yet that one of them could be taken for.
+        superblock.write(&*self.medium, 0)?;
+        superblock.write(&*self.medium, 1)?;
         landing.sync_blocks()?;
         self.landing = false;
         self.space.landed(false);

@@ -31,6 +31,8 @@ pub struct Store {
     pub(crate) safe: SealedRoot,
     /// What remains to be said about it, when there is time.
     pub(crate) unconfirmed: bool,
+    /// The commit that a superblock was last written for, and the slot for the next.
+    pub(crate) superblock: (u64, u64),
     pub(crate) landing: bool,
     pub(crate) tree: Tree,
     pub(crate) space: Space,

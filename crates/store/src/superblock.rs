@@ -89,10 +89,10 @@ impl Superblock {
         Ok(Self { identity: Identity(layout.identity), features, root: layout.root })
     }
 
-    /// Puts it into the slot of its commit. Making it durable is the caller's.
-    pub fn write(&self, medium: &dyn Medium) -> Result<(), Error> {
-        let at = (self.root.commit() % 2) * BLOCK as u64;
-        medium.write(at, &self.encode()).map_err(Error::Medium)
+    /// Puts it into a slot, 0 or 1. Making it durable, before the other slot is written to, is the
+    /// caller's.
+    pub fn write(&self, medium: &dyn Medium, slot: u64) -> Result<(), Error> {
+        medium.write((slot % 2) * BLOCK as u64, &self.encode()).map_err(Error::Medium)
     }
 }
 
@@ -110,6 +110,15 @@ impl Superblocks {
     /// [`Error::Medium`] only; what is wrong with a slot stands in its place.
     pub fn read(medium: &dyn Medium) -> Result<Self, Error> {
         Ok(Self { slots: [read_slot(medium, 0)?, read_slot(medium, 1)?] })
+    }
+
+    /// The slot to write to next: the one that does not have the newer commit, or has none.
+    pub fn next_slot(&self) -> u64 {
+        match &self.slots {
+            [Ok(zero), Ok(one)] => u64::from(zero.root.commit() > one.root.commit()),
+            [Ok(_), Err(_)] => 1,
+            _ => 0,
+        }
     }
 
     /// The slot with the newer commit.
@@ -142,14 +151,7 @@ fn read_slot(medium: &dyn Medium, slot: u64) -> Result<Result<Superblock, Error>
         Err(Trouble::Short) => return Ok(Err(Error::NotAStore)),
         Err(trouble) => return Err(Error::Medium(trouble)),
     }
-    Ok(Superblock::decode(&block).and_then(|superblock| {
-        // One that lies in the other's slot was copied there.
-        if superblock.root.commit() % 2 == slot {
-            Ok(superblock)
-        } else {
-            Err(Error::SuperblockDamaged)
-        }
-    }))
+    Ok(Superblock::decode(&block))
 }
 
 #[cfg(test)]

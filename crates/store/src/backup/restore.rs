@@ -57,7 +57,8 @@ pub fn restore(
     }
     reading.blocks(store, progress)?;
     reading.check_end()?;
-    superblock.write(store)?;
+    superblock.write(store, 0)?;
+    superblock.write(store, 1)?;
     store.sync().map_err(Error::Medium)?;
     let mut seal = Seal {
         identity: superblock.identity,

@@ -61,7 +61,7 @@ fn make() -> Vectors {
     };
     let roots = [root(5), root(6), root(7)];
     for root in [roots[0], roots[1]] {
-        Superblock { identity, features: 0, root }.write(&medium).unwrap();
+        Superblock { identity, features: 0, root }.write(&medium, root.commit() % 2).unwrap();
     }
     let [_, current, intended] = roots;
     let mut seal = Seal {
