@@ -70,7 +70,9 @@ impl Found {
 
     pub(super) fn damaged(&mut self, block: u64, what: Damaged, object: u64) {
         self.damaged = true;
-        let what = Damage { block, what, path: None }.to_string();
+        let text = Damage { block, what, path: None }.to_string();
+        // The block has a place of its own.
+        let what = text.strip_suffix(&format!(" (block {block})")).unwrap_or(&text).to_string();
         let block = (block > 0).then_some(block);
         self.findings.push(Finding { object, path: None, block, what });
     }
