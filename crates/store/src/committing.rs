@@ -4,9 +4,10 @@
 //! what is left to do; [`Landing::land`] waits for the media, and needs nothing of the store;
 //! [`Store::finish_commit`] takes note. While it lands, the next one may already be prepared.
 //!
-//! The seal names the new root as intended while the blocks are still on their way: who finds such
-//! a seal takes the new root if all of it is there, and the old one if not. Later, when nobody is
-//! waiting, the seal and the superblock are told that it was ([`Store::begin_confirm`]).
+//! The seal names the new root as intended: who finds such a seal takes the new root if all of it is
+//! there, and the old one if not. So where one flush makes blocks and seal safe, they may share it;
+//! elsewhere the blocks come first. Later, when nobody is waiting, the seal and the superblock are
+//! told that it happened ([`Store::begin_confirm`]).
 
 use crate::Store;
 use crate::attributes::Time;
