@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use store::host::{Access, Device, Segments, SystemRandomness, Volume};
+use store::host::{Device, Segments, SystemRandomness, Volume};
 use store::keys::{NewSlot, Secret, Settings};
-use store::{Closed, Heap, Media, Memory, Store, Time};
+use store::{Media, Memory, Store, Time};
 use system_tests::tool;
 
 /// Pages and nodes that a store may keep: more than any workload here needs, as the kernel has more
@@ -110,24 +110,21 @@ impl OnDisk {
             made: 0,
         };
         let mut randomness = SystemRandomness::new().map_err(said)?;
-        let made = Store::create(media, &first, memory(), (0, 0), Time::default(), &mut randomness);
+        let made =
+            Store::create(media, &first, memory()?, (0, 0), Time::default(), &mut randomness);
         Ok((Self(folder), Volume::new(made.map_err(said)?, None)))
     }
 
-    fn open(&self) -> Result<Volume, String> {
-        let store = Segments::open(&self.0.0.join("store"), Access::Write).map_err(said)?;
-        let seal = Device::open(&self.0.0.join("seal"), Access::Write).map_err(said)?;
-        let media = Media { store: Arc::new(store), seal: Arc::new(seal) };
-        let mut randomness = SystemRandomness::new().map_err(said)?;
-        let secret = Secret::KeyFile(&KEY);
-        let closed = Closed::look(media).map_err(said)?;
-        let store = closed.open(&secret, memory(), Some(&mut randomness)).map_err(said)?;
-        Ok(Volume::new(store, None))
+    /// The kernel forgets, and the store's own cache, as it stands for the kernel's.
+    fn forget(&self, volume: &Volume) -> Result<(), String> {
+        volume.sync().map_err(said)?;
+        forget(&self.0.0)?;
+        volume.forget().map_err(said)
     }
 }
 
-fn memory() -> Memory {
-    Memory { frames: Box::new(Heap::new(FRAMES)), nodes: NODES }
+fn memory() -> Result<Memory, String> {
+    Ok(Memory { frames: store::host::frames(FRAMES).map_err(said)?, nodes: NODES })
 }
 
 /// A store, called as a library.
@@ -151,10 +148,7 @@ impl Place for Called {
     }
 
     fn forget(&mut self) -> Result<(), String> {
-        self.files.0.close().map_err(said)?;
-        forget(&self.disk.0.0)?;
-        self.files = Library(self.disk.open()?);
-        Ok(())
+        self.disk.forget(&self.files.0)
     }
 }
 
@@ -168,7 +162,7 @@ impl Console for Silent {
 
 /// A store, mounted.
 pub(super) struct Mount {
-    mounted: Option<Mounted<Volume>>,
+    _mounted: Mounted<Volume>,
     volume: Volume,
     files: Directory,
     disk: OnDisk,
@@ -179,8 +173,8 @@ impl Mount {
         tool("fusermount3", "fuse3");
         let (disk, volume) = OnDisk::new()?;
         let point = disk.0.make("mount")?;
-        let mounted = Some(mounted(&volume, &point)?);
-        Ok(Self { mounted, volume, files: Directory(point), disk })
+        let mounted = mounted(&volume, &point)?;
+        Ok(Self { _mounted: mounted, volume, files: Directory(point), disk })
     }
 }
 
@@ -197,14 +191,7 @@ impl Place for Mount {
     }
 
     fn forget(&mut self) -> Result<(), String> {
-        if let Some(mut mounted) = self.mounted.take() {
-            mounted.unmount().map_err(said)?;
-        }
-        self.volume.close().map_err(said)?;
-        forget(&self.disk.0.0)?;
-        self.volume = self.disk.open()?;
-        self.mounted = Some(mounted(&self.volume, &self.files.0)?);
-        Ok(())
+        self.disk.forget(&self.volume)
     }
 }
 
@@ -285,8 +272,6 @@ impl Place for Gocryptfs {
     }
 
     fn forget(&mut self) -> Result<(), String> {
-        self.unmount()?;
-        forget(&self.folder.0)?;
-        self.mount()
+        forget(&self.folder.0)
     }
 }

@@ -49,7 +49,7 @@ pub use committing::Landing;
 pub use error::{Damage, Damaged, Error, Identity};
 pub use files::SetExtra;
 pub use files::flushing::Job;
-pub use files::reading::{Fetch, Reading};
+pub use files::reading::{Announcement, Fetch, Reading};
 pub use opening::{Closed, Media, Memory};
 pub use pages::{Frames, Heap};
 pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};

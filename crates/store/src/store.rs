@@ -99,6 +99,12 @@ impl Store {
         self.tree.make_room();
     }
 
+    /// Forgets all that can be read again, as a system does that needs the memory for something else.
+    pub fn forget(&mut self) {
+        self.pages.forget();
+        self.tree.forget_all();
+    }
+
     /// Whether a commit is due: memory, or the blocks that are kept free for commits, would run out.
     pub fn needs_commit(&self) -> bool {
         self.tree.fresh() >= (self.nodes_limit / 2).min(self.space.affordable_nodes())

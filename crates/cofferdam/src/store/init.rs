@@ -120,7 +120,7 @@ pub(super) fn make(options: &Options) -> Result<New, Failure> {
     let mut store = Store::create(
         Media { store: Arc::from(medium), seal: Arc::new(seal) },
         &options.new.slot(&key),
-        memory(options.trusted.cache),
+        memory(options.trusted.cache)?,
         owner,
         now(),
         &mut randomness,

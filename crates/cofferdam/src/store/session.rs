@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::host::{self, Access, Hold, Holds, SystemRandomness, Volume, Writer};
 use store::superblock::Superblocks;
-use store::{Closed, Error, Heap, Identity, Media, Memory, Store, Time};
+use store::{Closed, Error, Identity, Media, Memory, Store, Time};
 
 /// How often a reader looks again when a writer's commit came in between.
 const ATTEMPTS: u32 = 10;
@@ -202,9 +202,10 @@ pub(super) fn now() -> Time {
 }
 
 /// As much memory as was asked for: pages of files, and a quarter of that more for the tree.
-pub(super) fn memory(cache: u64) -> Memory {
+pub(super) fn memory(cache: u64) -> Result<Memory, Failure> {
     let frames = usize::try_from(cache / 4096).unwrap_or(usize::MAX).max(1024);
-    Memory { frames: Box::new(Heap::new(frames)), nodes: (frames / 8).max(1024) }
+    let nodes = (frames / 8).max(1024);
+    Ok(Memory { frames: store::host::frames(frames)?, nodes })
 }
 
 fn find(options: &StoreOptions, access: Access) -> Result<Found, Failure> {
@@ -294,7 +295,9 @@ fn open(
             .map_err(|failure| Box::new(NotOpen { failure, error: None }))?,
     };
     let writer = writer.map(|randomness| randomness as &mut dyn store::medium::Randomness);
-    let store = match closed.open(&secret.secret(), memory(options.trusted.cache), writer) {
+    let memory = memory(options.trusted.cache)
+        .map_err(|failure| Box::new(NotOpen { failure, error: None }))?;
+    let store = match closed.open(&secret.secret(), memory, writer) {
         Ok(store) => store,
         Err(error) => {
             let told = refused(error);

@@ -26,8 +26,8 @@ const MANY: usize = 4096;
 /// Bytes of a run whose way to the disk may begin at once; shorter ones wait for their commit, and
 /// go together with what lies beside them.
 const LONG: usize = 256 << 10;
-/// Buffers that are kept for the next jobs.
-const BUFFERS: usize = 4;
+/// Buffers that are kept for the next jobs and fetches.
+const BUFFERS: usize = 6;
 
 /// Pages to be encrypted and written.
 pub struct Job {
@@ -144,9 +144,7 @@ impl Store {
             if run.bytes.len() < LONG {
                 self.written.push((run.address, run.tags.len() as u64));
             }
-            if self.buffers.len() < BUFFERS {
-                self.buffers.push(run.bytes);
-            }
+            self.keep_buffer(run.bytes);
             let pages = run.tags.len() as u64;
             let landed: Vec<bool> = (0..pages)
                 .map(|i| self.pages.land((run.object, run.first + i), job.number))
@@ -178,6 +176,13 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a buffer for the next job or fetch.
+    pub(super) fn keep_buffer(&mut self, buffer: Vec<u8>) {
+        if self.buffers.len() < BUFFERS {
+            self.buffers.push(buffer);
+        }
     }
 
     /// Writes every dirty page.

@@ -26,6 +26,7 @@ pub struct Fetch {
     written: Written,
     cipher: Arc<Cipher>,
     medium: Arc<dyn Medium>,
+    /// Long enough; whoever had it before may have left more.
     bytes: Vec<u8>,
 }
 
@@ -63,18 +64,13 @@ impl Fetch {
         Ok(())
     }
 
-    /// Says to the medium that they will be read.
-    pub fn announce(&self) {
-        let length = self.pages.pages * BLOCK as u64;
-        self.medium.foresee(place::bytes(self.written.address), length);
-    }
-
     /// Which pages: whose, from, and up to but not including.
     pub fn span(&self) -> (ObjectId, u64, u64) {
         (self.object, self.pages.first, self.pages.end())
     }
 
-    /// Copies what overlaps to a buffer that begins at `offset` of the file.
+    /// Copies what overlaps to a buffer that begins at `offset` of the file. Whether it is what is in
+    /// the file, [`Store::fetched`] knows.
     pub fn copy(&self, offset: u64, into: &mut [u8]) {
         copy(self.pages.first * BLOCK as u64, &self.bytes, offset, into);
     }
@@ -87,6 +83,34 @@ fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
     if first < last {
         let from = &from[(first - start) as usize..(last - start) as usize];
         into[(first - offset) as usize..(last - offset) as usize].copy_from_slice(from);
+    }
+}
+
+/// Bytes of the medium that will be read soon.
+pub struct Announcement {
+    medium: Arc<dyn Medium>,
+    at: u64,
+    length: u64,
+}
+
+impl Announcement {
+    /// Those of some fetches; what lies side by side is one.
+    pub fn of(fetches: &[Fetch]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for fetch in fetches {
+            let at = place::bytes(fetch.written.address);
+            let length = fetch.pages.pages * BLOCK as u64;
+            match all.last_mut() {
+                Some(last) if last.at + last.length == at => last.length += length,
+                _ => all.push(Self { medium: fetch.medium.clone(), at, length }),
+            }
+        }
+        all
+    }
+
+    /// Says it to the medium.
+    pub fn make(&self) {
+        self.medium.foresee(self.at, self.length);
     }
 }
 
@@ -151,9 +175,9 @@ impl Store {
         let reading = self.begin_read(object, offset, into)?;
         for mut fetch in reading.fetches {
             let done = fetch.run();
-            // Nobody could change the file in between.
-            self.fetched(&fetch, done)?;
             fetch.copy(offset, &mut into[..reading.length]);
+            // Nobody could change the file in between.
+            self.fetched(fetch, done)?;
         }
         Ok(reading.length)
     }
@@ -182,7 +206,11 @@ impl Store {
             let end = (missing.end() * BLOCK as u64).min(offset + length as u64);
             let upto = (end - offset) as usize;
             match missing.written.clone() {
-                Some(written) => fetches.push(self.fetch(object, missing, written)?),
+                Some(written) => {
+                    let mut fetch = self.fetch(object, missing, written)?;
+                    self.lend_buffer(&mut fetch);
+                    fetches.push(fetch);
+                }
                 None => into[at..upto].fill(0),
             }
             if page == 0 && inode.blocks == 0 {
@@ -198,7 +226,21 @@ impl Store {
     ///
     /// # Errors
     /// What the fetch found, if the file did not change.
-    pub fn fetched(&mut self, fetch: &Fetch, done: Result<(), Error>) -> Result<bool, Error> {
+    pub fn fetched(&mut self, fetch: Fetch, done: Result<(), Error>) -> Result<bool, Error> {
+        let taken = self.take(&fetch, done);
+        self.keep_buffer(fetch.bytes);
+        taken
+    }
+
+    /// Gives a fetch that will be run now a buffer that was used before. The system would clear each
+    /// page of a new one, which takes as long as reading it.
+    pub fn lend_buffer(&mut self, fetch: &mut Fetch) {
+        if fetch.bytes.capacity() == 0 {
+            fetch.bytes = self.buffers.pop().unwrap_or_default();
+        }
+    }
+
+    fn take(&mut self, fetch: &Fetch, done: Result<(), Error>) -> Result<bool, Error> {
         let object = fetch.object;
         let now = self.extent_at(object, fetch.pages.first)?;
         let same = now.is_some_and(|now| {

@@ -36,6 +36,15 @@ pub enum Error {
         /// Why.
         trouble: Trouble,
     },
+    /// There is not so much memory.
+    #[error("cannot have {bytes} bytes of memory: {cause}; use a smaller cache")]
+    Memory {
+        /// How much was asked for.
+        bytes: usize,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// Something has that name.
     #[error("`{}` is already there; choose another name, or move it away", path.display())]
     Exists {

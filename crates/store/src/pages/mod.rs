@@ -16,6 +16,9 @@ use hashbrown::HashMap;
 /// Whose page, and which.
 pub(crate) type PageKey = (u64, u64);
 
+/// Frames that room is made for at once: 4 GiB of them.
+const MANY: usize = 1 << 20;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Clean,
@@ -56,9 +59,10 @@ pub(crate) struct NoFrame;
 impl Pages {
     pub(crate) fn new(frames: Box<dyn Frames>) -> Self {
         Self {
+            // Whoever reads need not wait while they grow.
+            index: HashMap::with_capacity(frames.count().min(MANY)),
+            slots: Vec::with_capacity(frames.count().min(MANY)),
             frames,
-            index: HashMap::new(),
-            slots: Vec::new(),
             free: Vec::new(),
             dirty: BTreeSet::new(),
             writable: BTreeSet::new(),
@@ -223,6 +227,17 @@ impl Pages {
             dirty += u64::from(self.drop_page(key));
         }
         dirty
+    }
+
+    /// Drops what the medium has too.
+    pub(crate) fn forget(&mut self) {
+        for slot in &mut self.slots {
+            if let Some(clean) = slot.take_if(|slot| slot.state == State::Clean && slot.mapped == 0)
+                && let Some(frame) = self.index.remove(&clean.key)
+            {
+                self.free.push(frame);
+            }
+        }
     }
 
     fn drop_page(&mut self, key: PageKey) -> bool {

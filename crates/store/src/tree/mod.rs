@@ -8,6 +8,7 @@
 //!
 //! It reads nodes itself, and writes only in [`commit`].
 
+mod ahead;
 mod change;
 pub(crate) mod commit;
 pub(crate) mod key;
@@ -17,11 +18,12 @@ mod nodes;
 use crate::cipher::Sessions;
 use crate::error::Error;
 use crate::medium::Medium;
-use crate::place::{NOWHERE, Pointer, SessionName};
+use crate::place::{self, NOWHERE, Pointer, SessionName};
+use ahead::Ahead;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use key::Key;
-use node::Node;
+use node::{NODE, Node};
 use nodes::{NodeId, Nodes};
 pub(crate) use nodes::{read, senseless};
 
@@ -61,6 +63,7 @@ pub(crate) struct Tree {
     medium: Arc<dyn Medium>,
     sessions: Sessions,
     nodes: Nodes,
+    ahead: Ahead,
     root: Link,
     level: u8,
     /// Addresses of nodes that became fresh: free after the next commit.
@@ -78,6 +81,7 @@ impl Tree {
             medium,
             sessions,
             nodes,
+            ahead: Ahead::default(),
             root: Link::Fresh(root),
             level: 0,
             left: Vec::new(),
@@ -97,6 +101,7 @@ impl Tree {
             medium,
             sessions,
             nodes: Nodes::new(limit),
+            ahead: Ahead::default(),
             root: Link::Written(root),
             level,
             left: Vec::new(),
@@ -126,6 +131,11 @@ impl Tree {
     /// between operations, never within one.
     pub(crate) fn make_room(&mut self) {
         self.nodes.make_room();
+    }
+
+    /// Forgets all nodes that can be read again. Between operations, too.
+    pub(crate) fn forget_all(&mut self) {
+        self.nodes.forget_all();
     }
 
     /// The value under a key.
@@ -224,8 +234,40 @@ impl Tree {
             }
             let (link, level) = (Link::decode(node.value(at)), node.level() - 1);
             let link = link.ok_or_else(|| senseless(key.object))?;
+            if level == 0 && !self.is_here(link) {
+                let leaves = self.ahead.note(bounds.from, bounds.to);
+                self.foresee(id, at + 1, leaves);
+            }
             id = self.load(link, level, key.object)?;
         }
+    }
+
+    /// Whether a node is in memory.
+    fn is_here(&self, link: Link) -> bool {
+        match link {
+            Link::Fresh(_) => true,
+            Link::Written(pointer) => self.nodes.at(pointer.address).is_some(),
+        }
+    }
+
+    /// Tells the medium that so many of a node's children, from one on, will be read soon.
+    fn foresee(&mut self, parent: NodeId, first: usize, children: usize) {
+        let node = self.nodes.get(parent);
+        let mut run: Option<(u64, u64)> = None;
+        for at in first..(first + children).min(node.count()) {
+            let Some(Link::Written(pointer)) = Link::decode(node.value(at)) else { continue };
+            let place = place::bytes(pointer.address);
+            run = match run {
+                Some((from, length)) if from + length == place => {
+                    Some((from, length + NODE as u64))
+                }
+                done => {
+                    done.inspect(|(from, length)| self.medium.foresee(*from, *length));
+                    Some((place, NODE as u64))
+                }
+            };
+        }
+        run.inspect(|(from, length)| self.medium.foresee(*from, *length));
     }
 
     /// A node, read if it is not in memory.

@@ -163,6 +163,15 @@ impl Nodes {
         }
     }
 
+    /// Forgets all that can be read again.
+    pub(super) fn forget_all(&mut self) {
+        for id in 0..self.slots.len() as u32 {
+            if let State::Written(_) = self.state(NodeId(id)) {
+                self.remove(NodeId(id));
+            }
+        }
+    }
+
     fn add(&mut self, node: Node, state: State) -> NodeId {
         let slot = Some(Slot { node, state, used: true });
         if let Some(id) = self.free.pop() {

@@ -42,7 +42,7 @@ impl InDirectory {
 
     fn attempt(&mut self, operation: &Operation) -> Result<Outcome, Errno> {
         match operation {
-            Operation::Sync => {}
+            Operation::Sync | Operation::Forget => {}
             Operation::Reopen => self.open = Default::default(),
             Operation::Make(path) => {
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY;

@@ -59,6 +59,7 @@ impl InStore {
         let make = |kind, permissions| Make { kind, permissions, user: 0, group: 0, device: 0 };
         match operation {
             Operation::Sync => self.store().sync(now, false)?,
+            Operation::Forget => self.store().forget(),
             Operation::Reopen => self.reopen()?,
             Operation::Make(path) => {
                 let (parent, name) = self.parent(path)?;

@@ -36,6 +36,8 @@ pub(crate) enum Operation {
     StatOpen(usize),
     /// All is made safe.
     Sync,
+    /// All that need not be in memory is forgotten.
+    Forget,
     /// The store is closed and opened again; whatever was open is not.
     Reopen,
 }
@@ -139,8 +141,11 @@ impl Operation {
             93..95 => Self::Seek(file, [Seek::Data, Seek::Hole][dice.below(2)], place(dice)),
             95..98 => Self::StatOpen(file),
             98 => Self::Sync,
-            _ if dice.below(20) == 0 => Self::Reopen,
-            _ => Self::Sync,
+            _ => match dice.below(20) {
+                0 => Self::Reopen,
+                1..10 => Self::Forget,
+                _ => Self::Sync,
+            },
         }
     }
 }

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::{Shared, State};
 use crate::attributes::ObjectId;
 use crate::error::Error;
-use crate::files::reading::Fetch;
+use crate::files::reading::{Announcement, Fetch};
 use std::collections::VecDeque;
 use std::string::ToString;
 use std::sync::{Arc, MutexGuard, Weak};
@@ -92,6 +92,25 @@ impl Ahead {
     }
 }
 
+impl State {
+    /// After a read: queues what will probably be read next. Gives what is to be announced to the
+    /// medium, when others can have the store.
+    pub(super) fn look_ahead(
+        &mut self,
+        object: ObjectId,
+        offset: u64,
+        end: u64,
+    ) -> Vec<Announcement> {
+        let Some((from, length)) = self.ahead.note(object, offset, end) else { return Vec::new() };
+        // What goes wrong here goes wrong again for whoever asks for it, and is told then.
+        let Ok(fetches) = self.store.fetch_ahead(object, from, length) else { return Vec::new() };
+        // All at once: a disk is fast only if it knows of much at a time.
+        let announcements = Announcement::of(&fetches);
+        self.ahead.queue.extend(fetches);
+        announcements
+    }
+}
+
 impl Shared {
     /// Before a read: returns when nobody is fetching any of its pages. What nobody has begun to, is
     /// fetched here.
@@ -101,36 +120,30 @@ impl Shared {
         span: Span,
     ) -> Result<MutexGuard<'a, State>, Error> {
         loop {
-            if let Some(fetch) = state.ahead.take(Some(span)) {
-                drop(state);
-                state = self.fetch(fetch)?;
-            } else if state.ahead.is_loading(span) {
-                state = self.wait(state)?;
-            } else {
+            let fetch = state.ahead.take(Some(span));
+            if fetch.is_none() && !state.ahead.is_loading(span) {
                 return Ok(state);
             }
+            // Others fetch these pages: meanwhile, what is wanted next.
+            let rest = (span.0, span.2, u64::MAX);
+            let Some(mut fetch) = fetch.or_else(|| state.ahead.take(Some(rest))) else {
+                state = self.wait(state)?;
+                continue;
+            };
+            state.store.lend_buffer(&mut fetch);
+            drop(state);
+            state = self.fetch(fetch)?;
         }
-    }
-
-    /// After a read: has read ahead what will probably be read next.
-    pub(super) fn look_ahead(&self, state: &mut State, object: ObjectId, offset: u64, end: u64) {
-        let Some((from, length)) = state.ahead.note(object, offset, end) else { return };
-        // What goes wrong here goes wrong again for whoever asks for it, and is told then.
-        let Ok(fetches) = state.store.fetch_ahead(object, from, length) else { return };
-        // All at once: a disk is fast only if it knows of much at a time.
-        fetches.iter().for_each(Fetch::announce);
-        state.ahead.queue.extend(fetches);
-        self.look_ahead.call();
     }
 
     /// Fetches into the cache.
     fn fetch(&self, mut fetch: Fetch) -> Result<MutexGuard<'_, State>, Error> {
         let done = fetch.run();
+        let span = fetch.span();
         let mut state = self.lock()?;
         if done.is_ok() {
-            let _ = state.store.fetched(&fetch, done);
+            let _ = state.store.fetched(fetch, done);
         }
-        let span = fetch.span();
         state.ahead.loading.retain(|loading| *loading != span);
         state.store.tidy();
         self.changed.notify_all();
@@ -141,7 +154,7 @@ impl Shared {
 /// Starts the threads. They end when the volume is closed, or nobody has it any more.
 pub(super) fn start(shared: &Weak<Shared>, call: &Arc<Call>) {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    for _ in 0..processors.saturating_sub(1).clamp(1, THREADS) {
+    for _ in 0..processors.clamp(1, THREADS) {
         let (shared, call) = (shared.clone(), call.clone());
         // Without them, nothing is read ahead, or by the reader.
         let builder = thread::Builder::new().name("store-ahead".to_string());
@@ -157,12 +170,13 @@ fn run(shared: &Weak<Shared>, call: &Call) {
             call.call();
             return;
         }
-        let Some(fetch) = state.ahead.take(None) else {
+        let Some(mut fetch) = state.ahead.take(None) else {
             drop(state);
             drop(shared);
             call.sleep(super::keeper::NAP);
             continue;
         };
+        state.store.lend_buffer(&mut fetch);
         drop(state);
         if shared.fetch(fetch).is_err() {
             return;

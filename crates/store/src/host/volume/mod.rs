@@ -106,6 +106,12 @@ impl Volume {
         self.0.confirm()
     }
 
+    /// Forgets all that can be read again, as a system does that needs the memory for something else.
+    pub fn forget(&self) -> Result<(), Error> {
+        self.0.lock()?.store.forget();
+        Ok(())
+    }
+
     /// Something done to the store itself, with all other threads waiting.
     pub fn with<T>(
         &self,

@@ -3,6 +3,7 @@
 use super::{Shared, Volume, now};
 use crate::attributes::{ObjectId, Time};
 use crate::error::Error;
+use crate::files::reading::Announcement;
 
 const BLOCK: u64 = crate::place::BLOCK as u64;
 /// Dirty pages from which on writers help to write out.
@@ -21,19 +22,23 @@ impl Volume {
             state = shared.wait_for(state, span)?;
             let begun = state.store.begin_read_of_file(object, offset, into);
             let reading = begun.map_err(|error| state.store.explain(error))?;
-            shared.look_ahead(&mut state, object, offset, offset + reading.length as u64);
+            let end = offset + reading.length as u64;
+            let announcements = state.look_ahead(object, offset, end);
+            drop(state);
+            if !announcements.is_empty() {
+                announcements.iter().for_each(Announcement::make);
+                shared.look_ahead.call();
+            }
             if reading.fetches.is_empty() {
                 return Ok(reading.length);
             }
-            drop(state);
             let mut right = true;
             for mut fetch in reading.fetches {
                 let done = fetch.run();
-                let mut state = shared.lock()?;
-                right &= state.store.fetched(&fetch, done)?;
-                state.store.tidy();
-                drop(state);
                 fetch.copy(offset, &mut into[..reading.length]);
+                let mut state = shared.lock()?;
+                right &= state.store.fetched(fetch, done)?;
+                state.store.tidy();
             }
             if right {
                 return Ok(reading.length);
