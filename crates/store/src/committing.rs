@@ -81,7 +81,7 @@ impl Store {
         if self.landing || self.pages.flying() > 0 {
             return Err(Error::Invalid("a commit is under way"));
         }
-        self.note_all_mapped()?;
+        self.note_all_mapped(now)?;
         self.flush_all()?;
         if self.tree.fresh() == 0 {
             return Ok(None);
@@ -132,8 +132,22 @@ impl Store {
         Ok(Some(self.landing_of(seal, self.safe)))
     }
 
+    /// Whether blocks are kept only for those who read an older commit. Whoever knows that nobody
+    /// does any more says so before the next commit, which may need them.
+    pub fn keeps_for_readers(&self) -> bool {
+        self.space.holds()
+    }
+
+    /// Nobody reads an older commit than the last one that is safe.
+    pub fn nobody_reads_older(&mut self) {
+        self.space.unheld();
+    }
+
     /// Makes everything safe before it returns.
     pub fn sync(&mut self, now: Time, held: bool) -> Result<(), Error> {
+        if !held {
+            self.nobody_reads_older();
+        }
         if let Some(mut landing) = self.begin_commit(now)? {
             let done = landing.land();
             self.finish_commit(landing, done, held)?;
@@ -210,7 +224,7 @@ impl Store {
     }
 
     /// The superblock turns to the last safe commit.
-    fn write_superblock(&mut self) -> Result<(), Error> {
+    pub(crate) fn write_superblock(&mut self) -> Result<(), Error> {
         let Self { frame, safe, .. } = self;
         let superblock =
             Superblock { identity: frame.identity, features: frame.features, root: *safe };

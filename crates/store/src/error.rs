@@ -64,6 +64,11 @@ pub enum Error {
     /// As many locks as the table can hold.
     #[error("there are too many locks")]
     TooManyLocks,
+    /// As many pages as may be mapped.
+    #[error(
+        "too many pages are mapped: end some mappings, or open the store with more memory for pages"
+    )]
+    TooManyMapped,
 
     /// No room.
     #[error("the store is full")]
@@ -306,7 +311,7 @@ impl Error {
             Self::Interrupted => 4,
             Self::TooManyLocks => 37,
             Self::Full | Self::KeysFull(_) | Self::Medium(Trouble::Full) => 28,
-            Self::NoMemory { .. } => 12,
+            Self::NoMemory { .. } | Self::TooManyMapped => 12,
             Self::ReadOnly | Self::Medium(Trouble::ReadOnly) => 30,
             _ => 5,
         }

@@ -39,6 +39,7 @@ mod space;
 mod store;
 pub mod superblock;
 mod tree;
+mod trimming;
 mod verify;
 mod whole;
 
@@ -49,6 +50,7 @@ pub use committing::Landing;
 pub use error::{Damage, Damaged, Error, Identity};
 pub use files::SetExtra;
 pub use files::flushing::Job;
+pub use files::mapping::Mapping;
 pub use files::reading::{Announcement, Fetch, Reading};
 pub use opening::{Closed, Media, Memory};
 pub use pages::{Frames, Heap};

@@ -83,9 +83,11 @@ impl Store {
         self.stopped.is_some()
     }
 
-    /// Whether a commit would have anything to write.
+    /// Whether a commit would have anything to write, as far as is known: what is written through
+    /// mappings is only looked for by a commit.
     pub fn has_changed(&self) -> bool {
-        !self.read_only && (self.tree.fresh() > 0 || self.pages.dirty() > 0)
+        let noted = self.tree.fresh() > 0 || self.pages.dirty() > 0;
+        !self.read_only && (noted || self.is_written_through_mappings())
     }
 
     /// How full it is.

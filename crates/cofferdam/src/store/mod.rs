@@ -30,6 +30,7 @@ mod session;
 mod shown;
 mod stat;
 mod tree;
+mod trim;
 mod troubles;
 mod unnamed;
 mod verify;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Rekey(rekey::Options),
     /// Read and check everything in a store
     Verify(verify::Options),
+    /// Give the room of what is free in a store back to the disk
+    Trim(trim::Options),
     /// Write the last commit to one file, as encrypted as the store; others may write meanwhile
     Backup(backup::Options),
     /// Make a store of a backup
@@ -102,6 +105,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(&command, context),
         Command::Rekey(options) => rekey::run(&options, context),
         Command::Verify(options) => verify::run(&options, context),
+        Command::Trim(options) => trim::run(&options, context),
         Command::Backup(options) => backup::run(&options, context),
         Command::Restore(options) => backup::run_restore(&options, context),
         Command::Migrate(options) => migrate::run(&options, context),

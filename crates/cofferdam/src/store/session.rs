@@ -125,6 +125,15 @@ impl Session {
         self.store.sync(now(), held)
     }
 
+    /// Gives what is free back to what lies below.
+    pub(super) fn trim(
+        &mut self,
+        progress: &mut dyn FnMut(store::Progress) -> bool,
+    ) -> Result<u64, Error> {
+        let held = self.holds.as_ref().is_some_and(Holds::any);
+        self.store.trim(now(), held, progress)
+    }
+
     /// Makes everything safe, after which one root only is accepted, and remembers where seal and
     /// key are.
     pub(super) fn finish(mut self) -> Result<(), Failure> {

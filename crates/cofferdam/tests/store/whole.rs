@@ -131,3 +131,29 @@ fn everything_is_copied_into_a_new_store_with_new_keys() {
     assert!(!world.at("half").exists());
     assert_eq!(trusted(), count, "neither seal nor key of it is left");
 }
+
+#[test]
+fn a_trim_gives_back_the_room_of_what_was_removed() {
+    use std::os::unix::fs::MetadataExt as _;
+    let world = World::new();
+    let segment = world.at("s/segment-000000");
+    let taken = || fs::metadata(&segment).unwrap().blocks() * 512;
+    world.file("one", &noise(50_000));
+    world.file("large", &noise(80_000_000));
+    world.done(&["put", "s", "one", "file"]);
+    world.done(&["put", "s", "large", "large"]);
+    world.done(&["rm", "s", "large"]);
+    let (before, length) = (taken(), fs::metadata(&segment).unwrap().len());
+    assert!(before > 80_000_000);
+    let told: Value = serde_json::from_slice(&world.done(&["trim", "s", "--json"])).unwrap();
+    assert!(told["bytes"].as_u64().unwrap() > 70_000_000, "{told}");
+    assert!(before - taken() > 70_000_000, "{before} {}", taken());
+    assert_eq!(fs::metadata(&segment).unwrap().len(), length);
+    world.done(&["verify", "s"]);
+    assert_eq!(world.done(&["cat", "s", "file"]), noise(50_000));
+    world.done(&["put", "s", "large", "large"]);
+    assert_eq!(world.done(&["cat", "s", "large"]), noise(80_000_000));
+    world.done(&["verify", "s"]);
+    let told = String::from_utf8(world.done(&["trim", "s"])).unwrap();
+    assert!(told.starts_with("given back to what lies below: "), "{told}");
+}

@@ -32,6 +32,7 @@ impl Store {
         let end = offset.checked_add(length).filter(|&end| end <= LARGEST);
         let end = end.ok_or(Error::FileTooLarge)?;
         self.make_frames()?;
+        self.blank_beyond_end(object, inode.size);
         self.give_pages(object)?;
         if matches!(how, Allocate::Punch | Allocate::Zero | Allocate::ZeroKeepSize) {
             self.clear(object, offset, end.min(inode.size.max(offset)))?;

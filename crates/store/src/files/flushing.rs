@@ -197,8 +197,7 @@ impl Store {
     /// Gives up pages that cannot be written. Whoever synchronises next is told.
     fn lose(&mut self, keys: &[PageKey], error: Error) {
         for &(object, page) in keys {
-            let dirty = self.pages.drop_range(object, page, page + 1);
-            self.space.release_promise(dirty);
+            self.space.release_promise(u64::from(self.pages.give_up((object, page))));
         }
         self.lost.push(error);
     }
@@ -215,6 +214,11 @@ impl Store {
     /// Gives pages their blocks and copies them out.
     fn launch(&mut self, keys: &[PageKey], job: &mut Job) -> Result<(), Error> {
         let mut rest = keys;
+        // What mappings write beyond the end stays out of the file.
+        let size = match keys.first() {
+            Some(key) if self.pages.has_writable() => self.inode(ObjectId(key.0))?.size,
+            _ => u64::MAX,
+        };
         while let Some(&(object, first)) = rest.first() {
             let (address, blocks) =
                 self.space.allocate(&mut self.tree, Purpose::Data, 1, rest.len() as u64)?;
@@ -226,6 +230,9 @@ impl Store {
             bytes.resize(now.len() * BLOCK, 0);
             for (&key, page) in now.iter().zip(bytes.chunks_exact_mut(BLOCK)) {
                 self.pages.launch(key, job.number, page);
+                if key.1 == size / BLOCK as u64 {
+                    page[(size % BLOCK as u64) as usize..].fill(0);
+                }
             }
             job.runs.push(Run {
                 object,
@@ -254,15 +261,16 @@ impl Store {
         if self.pages.is_flying(key) {
             return Ok(false);
         }
-        let mut content = vec![0; inode.size as usize];
-        self.pages.read(key, 0, &mut content);
-        self.tree.put(Key::new(object.0, kind::CONTENT, 0), &content)?;
+        let mut page = vec![0; BLOCK];
+        self.pages.read(key, 0, &mut page);
+        let content = page.get(..inode.size as usize).unwrap_or_default();
+        self.tree.put(Key::new(object.0, kind::CONTENT, 0), content)?;
         if only_page {
             self.punch(object, 0, 1)?;
             inode.blocks = 0;
             self.put_inode(object, &inode)?;
         }
-        self.pages.settle(key);
+        self.pages.settle(key, &page);
         self.space.release_promise(1);
         Ok(true)
     }

@@ -12,7 +12,7 @@ mod extras;
 pub(crate) mod flushing;
 pub(crate) mod inode;
 mod making;
-mod mapping;
+pub(crate) mod mapping;
 pub(crate) mod names;
 mod objects;
 pub(crate) mod reading;

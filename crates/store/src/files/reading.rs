@@ -255,9 +255,11 @@ impl Store {
         let mut right = true;
         for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.chunks_exact(BLOCK)) {
             // What is in memory by now may be newer.
-            right &=
-                !self.pages.is_dirty((object.0, page)) && !self.pages.is_flying((object.0, page));
-            self.pages.add_clean((object.0, page), bytes);
+            let key = (object.0, page);
+            right &= !self.pages.is_dirty(key)
+                && !self.pages.is_flying(key)
+                && self.pages.writers(key) == 0;
+            self.pages.add_clean(key, bytes);
         }
         Ok(right)
     }

@@ -157,7 +157,7 @@ impl Store {
             self.load_page(object, last)?
         };
         // The last page stays while frames are found for those before it.
-        let kept = self.pages.map((object.0, last), false).is_some();
+        let kept = self.pages.map((object.0, last), false, false).is_some();
         let done = self.put_pages_of(object, offset, from, [head, tail]);
         if kept {
             self.pages.unmap((object.0, last), false);
@@ -220,6 +220,9 @@ impl Store {
 
     /// Before a file gets that large: if it was small, it becomes one with pages.
     fn enlarge(&mut self, object: ObjectId, inode: &Inode, size: u64) -> Result<(), Error> {
+        if size > inode.size {
+            self.blank_beyond_end(object, inode.size);
+        }
         if size <= SMALL || inode.blocks > 0 {
             return Ok(());
         }

@@ -18,6 +18,7 @@ mod randomness;
 mod reader;
 mod record;
 mod segments;
+mod shared_frames;
 mod straight;
 mod volume;
 mod writer;
@@ -31,6 +32,7 @@ pub use places::{Place, Places, Remembered};
 pub use randomness::SystemRandomness;
 pub use reader::{Hold, Holds};
 pub use segments::Segments;
+pub use shared_frames::SharedFrames;
 pub use volume::Volume;
 pub use writer::Writer;
 

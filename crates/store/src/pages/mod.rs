@@ -2,16 +2,19 @@
 //!
 //! A page is *clean* (the medium has it), *dirty* (only memory has it), or *flying* (it is being
 //! written; changed meanwhile, it is dirty again as well). Clean pages go when room is needed;
-//! mapped ones stay. The cache does no I/O: it says what should be written.
+//! mapped ones stay in their frames, whatever becomes of the file. The cache does no I/O: it says
+//! what should be written.
 
 mod frames;
+mod mapped;
 
 use crate::place::BLOCK;
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 pub use frames::{Frames, Heap};
 use hashbrown::HashMap;
+use mapped::{Watched, known};
 
 /// Whose page, and which.
 pub(crate) type PageKey = (u64, u64);
@@ -46,8 +49,10 @@ pub(crate) struct Pages {
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     dirty: BTreeSet<PageKey>,
-    /// In mappings that may write.
-    writable: BTreeSet<PageKey>,
+    /// In mappings that may write, and what is known of what they have written.
+    writable: BTreeMap<PageKey, Watched>,
+    /// Frames that somebody maps.
+    mapped: usize,
     flying: usize,
     hand: usize,
 }
@@ -65,7 +70,8 @@ impl Pages {
             frames,
             free: Vec::new(),
             dirty: BTreeSet::new(),
-            writable: BTreeSet::new(),
+            writable: BTreeMap::new(),
+            mapped: 0,
             flying: 0,
             hand: 0,
         }
@@ -83,13 +89,18 @@ impl Pages {
 
     /// Whether writers should wait until some have been written: half of the frames are not clean.
     pub(crate) fn crowded(&self) -> bool {
-        self.dirty.len() + self.flying >= (self.frames.count() / 2).max(1)
+        self.dirty.len() + self.flying >= (self.usable() / 2).max(1)
     }
 
     /// How many pages may be written to at a time, so that there are frames for them as long as it
     /// is not crowded.
     pub(crate) fn piece(&self) -> usize {
-        (self.frames.count() / 8).max(1)
+        (self.usable() / 8).max(1)
+    }
+
+    /// Frames that a page may be found for: those that nobody maps.
+    fn usable(&self) -> usize {
+        self.frames.count().saturating_sub(self.mapped)
     }
 
     pub(crate) fn has(&self, key: PageKey) -> bool {
@@ -147,6 +158,17 @@ impl Pages {
         Ok(self.soil(key))
     }
 
+    /// Marks a page dirty, if it is here; says whether it was not.
+    pub(crate) fn soil(&mut self, key: PageKey) -> bool {
+        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
+        let Some(Some(slot)) = slot else { return false };
+        slot.state = match slot.state {
+            State::Clean | State::Dirty => State::Dirty,
+            State::Flying | State::FlyingDirty => State::FlyingDirty,
+        };
+        self.dirty.insert(key)
+    }
+
     /// Dirty pages that are not flying, in order, from `from` on and then from the first; at most
     /// `most`.
     pub(crate) fn some_dirty(&self, from: PageKey, most: usize) -> Vec<PageKey> {
@@ -166,6 +188,9 @@ impl Pages {
         self.flying += 1;
         self.dirty.remove(&key);
         self.frames.read(frame as usize, 0, into);
+        if let Some(watched) = self.writable.get_mut(&key) {
+            watched.known = Some(known(into));
+        }
         true
     }
 
@@ -186,13 +211,16 @@ impl Pages {
         true
     }
 
-    /// A dirty page needs no writing, as what is in it lies elsewhere now.
-    pub(crate) fn settle(&mut self, key: PageKey) {
+    /// A dirty page needs no writing, as what was in it, which is `page`, lies elsewhere now.
+    pub(crate) fn settle(&mut self, key: PageKey, page: &[u8]) {
         if let Some(Some(slot)) = self.index.get(&key).and_then(|&f| self.slots.get_mut(f as usize))
             && slot.state == State::Dirty
         {
             slot.state = State::Clean;
             self.dirty.remove(&key);
+            if let Some(watched) = self.writable.get_mut(&key) {
+                watched.known = Some(known(page));
+            }
         }
     }
 
@@ -241,15 +269,26 @@ impl Pages {
     }
 
     fn drop_page(&mut self, key: PageKey) -> bool {
-        let Some(frame) = self.index.remove(&key) else { return false };
-        if let Some(slot) = self.slots.get_mut(frame as usize).and_then(Option::take)
-            && matches!(slot.state, State::Flying | State::FlyingDirty)
-        {
+        let Some(&frame) = self.index.get(&key) else { return false };
+        let Some(slot) = self.slots.get_mut(frame as usize) else { return false };
+        if let Some(Slot { state: State::Flying | State::FlyingDirty, .. }) = slot {
             self.flying -= 1;
         }
-        self.free.push(frame);
-        self.writable.remove(&key);
-        self.dirty.remove(&key)
+        let dirty = self.dirty.remove(&key);
+        match slot {
+            // Somebody sees the frame: it becomes nobody else's, and is zeros.
+            Some(slot) if slot.mapped > 0 => {
+                slot.state = State::Clean;
+                slot.job = 0;
+                self.blank(key, 0);
+            }
+            _ => {
+                *slot = None;
+                self.index.remove(&key);
+                self.free.push(frame);
+            }
+        }
+        dirty
     }
 
     /// A frame for a page, with whatever is in it.
@@ -282,48 +321,5 @@ impl Pages {
             }
         }
         None
-    }
-}
-
-/// Mappings.
-impl Pages {
-    /// Keeps a page where it is, because somebody maps its frame; gives the frame. It must be here.
-    pub(crate) fn map(&mut self, key: PageKey, writable: bool) -> Option<usize> {
-        let frame = *self.index.get(&key)? as usize;
-        let slot = self.slots.get_mut(frame)?.as_mut()?;
-        slot.mapped += 1;
-        slot.writable += u32::from(writable);
-        if slot.writable > 0 {
-            self.writable.insert(key);
-        }
-        Some(frame)
-    }
-
-    /// Marks a page dirty, if it is here; says whether it was not.
-    pub(crate) fn soil(&mut self, key: PageKey) -> bool {
-        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
-        let Some(Some(slot)) = slot else { return false };
-        slot.state = match slot.state {
-            State::Clean | State::Dirty => State::Dirty,
-            State::Flying | State::FlyingDirty => State::FlyingDirty,
-        };
-        self.dirty.insert(key)
-    }
-
-    /// A mapping ended.
-    pub(crate) fn unmap(&mut self, key: PageKey, writable: bool) {
-        let slot = self.index.get(&key).and_then(|&frame| self.slots.get_mut(frame as usize));
-        if let Some(Some(slot)) = slot {
-            slot.mapped = slot.mapped.saturating_sub(1);
-            slot.writable = slot.writable.saturating_sub(u32::from(writable));
-            if slot.writable == 0 {
-                self.writable.remove(&key);
-            }
-        }
-    }
-
-    /// Pages that somebody may be writing to without our seeing it.
-    pub(crate) fn writable(&self) -> Vec<PageKey> {
-        self.writable.iter().copied().collect()
     }
 }

@@ -17,7 +17,7 @@ use crate::tree::Tree;
 use crate::tree::key::{Key, kind};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pins::Pins;
+use pins::{Pins, Released};
 use region::BLOCKS;
 pub(crate) use region::{BLOCKS as REGION, Region};
 
@@ -25,6 +25,9 @@ pub(crate) use region::{BLOCKS as REGION, Region};
 const NODE_REGIONS: u64 = 8;
 /// A run of data is looked for that has at least so many blocks, before shorter ones will do.
 const GOOD_RUN: u64 = 64;
+
+/// Shorter runs are not worth giving back: each makes the file below one piece more. 64 KiB.
+const GOOD_TRIM: u64 = 16;
 
 /// What is known about a region without looking at its record.
 #[derive(Clone, Copy)]
@@ -64,6 +67,9 @@ pub(crate) struct Space {
     total: u64,
     /// Blocks that were promised to writes and to `fallocate`.
     promised: u64,
+    /// Blocks that stand by for what is written through mappings: one for each page, and one more
+    /// for each that has none yet.
+    standing: u64,
 }
 
 impl Space {
@@ -83,6 +89,7 @@ impl Space {
             end,
             size,
             promised,
+            standing: 0,
         }
     }
 
@@ -136,7 +143,7 @@ impl Space {
     }
 
     fn taken(&self) -> u64 {
-        self.used + self.pins.count() + self.promised
+        self.used + self.pins.count() + self.promised + self.standing
     }
 
     /// Promises blocks to somebody who will write them: they will be there. Makes the medium
@@ -152,6 +159,33 @@ impl Space {
             self.grow(needed + reserve(total) - self.size)?;
         }
         self.promised += blocks;
+        Ok(())
+    }
+
+    /// Has blocks stand by for a page that may be written to through a mapping.
+    pub(crate) fn stand_by(&mut self, blocks: u64) -> Result<(), Error> {
+        self.promise(blocks)?;
+        self.release_promise(blocks);
+        self.standing += blocks;
+        Ok(())
+    }
+
+    /// They need not any more.
+    pub(crate) fn stand_down(&mut self, blocks: u64) {
+        self.standing = self.standing.saturating_sub(blocks);
+    }
+
+    /// Promises a block to a page that has one standing by. It is that one; what the page leaves for
+    /// it, once the commit is safe, stands by then. Refused only if a commit might not find its blocks
+    /// afterwards: somebody reads an older one, and nothing becomes free.
+    pub(crate) fn promise_to_mapped(&mut self) -> Result<(), Error> {
+        // Nodes may have taken of the reserve by now, as they should; half of it is enough for the
+        // next commit.
+        let needed = self.taken() - self.standing + 1 + reserve(self.size) / 2;
+        if needed > self.size {
+            self.grow(needed - self.size)?;
+        }
+        self.promised += 1;
         Ok(())
     }
 
@@ -235,6 +269,57 @@ impl Space {
     pub(crate) fn landed(&mut self, held: bool) {
         self.low = FIRST;
         let released = self.pins.landed(held);
+        self.look_again(&released);
+    }
+
+    /// Runs of a region's blocks that are free, and of which no commit that counts has any. Those that
+    /// a commit looks at first stay, as many as it may need: its room is there even when the medium
+    /// below gives none any more. `kept` counts them.
+    pub(crate) fn free_runs(
+        &mut self,
+        tree: &mut Tree,
+        number: u64,
+        kept: &mut u64,
+    ) -> Result<Vec<(u64, u64)>, Error> {
+        let Some(mut region) = read(tree, number)? else { return Ok(Vec::new()) };
+        self.pins.mark(number, &mut region);
+        if number == 0 {
+            region.set(0, FIRST);
+        }
+        let to = BLOCKS.min(self.size.saturating_sub(number * BLOCKS));
+        let (mut runs, mut from) = (Vec::new(), 0);
+        while let Some((start, blocks)) = region.find(from, to, GOOD_TRIM, BLOCKS) {
+            from = start + blocks;
+            let keep = if number.is_multiple_of(NODE_REGIONS) {
+                blocks.min(reserve(self.size).saturating_sub(*kept))
+            } else {
+                0
+            };
+            *kept += keep;
+            if blocks > keep {
+                runs.push((number * BLOCKS + start + keep, blocks - keep));
+            }
+        }
+        Ok(runs)
+    }
+
+    /// How many regions there are.
+    pub(crate) fn regions(&self) -> u64 {
+        self.size.div_ceil(BLOCKS)
+    }
+
+    /// Whether anything is kept for those who read an older commit.
+    pub(crate) fn holds(&self) -> bool {
+        self.pins.holds()
+    }
+
+    /// Nobody reads an older commit any more.
+    pub(crate) fn unheld(&mut self) {
+        let released = self.pins.unheld();
+        self.look_again(&released);
+    }
+
+    fn look_again(&mut self, released: &Released) {
         for region in released.regions() {
             if let Some(hint) = self.hints.get_mut(region as usize) {
                 hint.longest = BLOCKS as u16;

@@ -69,6 +69,16 @@ impl Pins {
         self.flying.absorb(now);
     }
 
+    /// Whether anything is kept for those who read an older commit.
+    pub(crate) fn holds(&self) -> bool {
+        self.held.count > 0
+    }
+
+    /// Nobody reads an older commit any more. Gives what became usable.
+    pub(crate) fn unheld(&mut self) -> Released {
+        Released(core::mem::take(&mut self.held))
+    }
+
     /// It is safe. What it freed may be used, unless somebody reads an older commit. Gives what
     /// became usable.
     pub(crate) fn landed(&mut self, held: bool) -> Released {

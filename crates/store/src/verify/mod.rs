@@ -19,9 +19,9 @@ use walk::Walk;
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Blocks looked at.
+    /// Blocks looked at; of a trim, regions.
     pub done: u64,
-    /// Blocks that there are to look at.
+    /// How many there are to look at.
     pub all: u64,
 }
 

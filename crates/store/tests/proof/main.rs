@@ -8,6 +8,7 @@ mod failing;
 mod secrecy;
 mod snapshot;
 mod tampering;
+mod trimming;
 mod witness;
 mod workload;
 mod world;

@@ -40,8 +40,15 @@ impl Commits {
 }
 
 impl Shared {
-    /// Makes everything safe that was done before.
+    /// Makes everything safe that was done before, and tells what was lost.
     pub(super) fn sync(&self) -> Result<(), Error> {
+        self.make_safe()?;
+        self.lock()?.store.take_lost()
+    }
+
+    /// Makes everything safe that was done before. What was lost is told to somebody who
+    /// synchronises.
+    pub(super) fn make_safe(&self) -> Result<(), Error> {
         let mut state = self.lock()?;
         let mine = state.commits.begun + 1;
         while state.commits.ended < mine {
@@ -61,7 +68,7 @@ impl Shared {
             self.call_keeper(&mut state);
             done?;
         }
-        state.store.take_lost()
+        Ok(())
     }
 
     /// Tells seal and superblock that the last commit happened.
@@ -101,7 +108,15 @@ impl Shared {
         }
         state.commits.dirty = false;
         state.commits.dirty_since = None;
-        let Some(mut landing) = state.store.begin_commit(now())? else { return Ok(()) };
+        if state.store.keeps_for_readers() && !(self.held)() {
+            state.store.nobody_reads_older();
+        }
+        let begun = state.store.begin_commit(now())?;
+        if state.store.is_written_through_mappings() {
+            // Nobody tells when that happens again.
+            state.commits.note();
+        }
+        let Some(mut landing) = begun else { return Ok(()) };
         drop(state);
         let done = landing.land();
         let held = (self.held)();

@@ -54,7 +54,7 @@ fn keep(shared: &Weak<Shared>, call: &Call) {
             }
             Task::Commit => {
                 drop(state);
-                shared.sync()
+                shared.make_safe()
             }
             Task::Confirm => {
                 drop(state);

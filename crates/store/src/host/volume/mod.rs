@@ -145,7 +145,7 @@ impl Shared {
         let mut done = what(&mut state.store);
         if matches!(done, Err(Error::Full)) && state.store.commit_makes_room() {
             drop(state);
-            self.sync()?;
+            self.make_safe()?;
             state = self.lock()?;
             done = what(&mut state.store);
         }
@@ -169,7 +169,7 @@ impl Shared {
         }
         if state.store.needs_commit() && !state.store.is_read_only() {
             drop(state);
-            self.sync()?;
+            self.make_safe()?;
         }
         Ok(())
     }

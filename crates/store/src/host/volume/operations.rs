@@ -6,6 +6,7 @@ use crate::attributes::{
 };
 use crate::error::Error;
 use crate::files::SetExtra;
+use crate::files::mapping::Mapping;
 use crate::store::Store;
 use std::vec::Vec;
 
@@ -174,6 +175,20 @@ impl Volume {
     /// Removes an extended attribute.
     pub fn remove_extra(&self, object: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
         self.explained(|store| store.remove_extra(object, name, now))
+    }
+
+    /// Brings a page into a frame and keeps it there until it is unmapped.
+    pub fn map_page(&self, object: ObjectId, page: u64, writable: bool) -> Result<Mapping, Error> {
+        self.0.make_frames()?;
+        self.explained(|store| store.map_page(object, page, writable))
+    }
+
+    /// Ends a mapping of a page: nobody may have its frame mapped for it any more.
+    pub fn unmap_page(&self, mapping: Mapping, now: Time) -> Result<(), Error> {
+        let mut mapping = Some(mapping);
+        self.explained(|store| {
+            mapping.take().map_or(Ok(()), |mapping| store.unmap_page(mapping, now))
+        })
     }
 
     /// How full it is.

@@ -93,7 +93,7 @@ impl Shared {
     }
 
     /// Returns when there are frames to write to; helps if there are none.
-    fn make_frames(&self) -> Result<(), Error> {
+    pub(super) fn make_frames(&self) -> Result<(), Error> {
         loop {
             let mut state = self.lock()?;
             if state.store.should_write_out() {
