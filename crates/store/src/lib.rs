@@ -60,6 +60,7 @@ pub use verify::{Finding, Progress, Report};
 
 #[cfg(test)]
 mod tests {
+    mod changes;
     pub(crate) mod trial;
     mod vectors;
 }

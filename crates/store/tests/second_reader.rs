@@ -28,6 +28,14 @@ impl Folder {
         folder
     }
 
+    /// Changes some bytes of one of them.
+    fn overwrite(&self, name: &str, at: usize, row: &[u8]) {
+        let mut bytes = std::fs::read(self.0.join(name)).unwrap();
+        bytes.resize(bytes.len().max(at + row.len()), 0);
+        bytes[at..at + row.len()].copy_from_slice(row);
+        self.write(name, &bytes);
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.0.join(name), bytes).unwrap();
     }
@@ -152,4 +160,54 @@ fn it_refuses_what_must_be_refused() {
     folder.flip("medium", 100);
     folder.flip("medium", 4096 + 100);
     assert_eq!(folder.refusal(), "this is not a store, or both superblocks are damaged\n");
+}
+
+/// Takes every step of a change of the keys, and looks after each who can open the store.
+fn who_opens_at_each_step_of(change: &str) {
+    let folder = Folder::new();
+    folder.write("medium", &vec![0; (2 + 16) * 4096]);
+    folder.write("seal", &[0; 2 * 4096]);
+    let text = vector(change);
+    let (head, steps) = text.split_once("step ").unwrap();
+    for line in head.lines() {
+        let (name, secret) = line.split_once(' ').unwrap();
+        folder.write(name, &from_hex(secret));
+    }
+    let mut taken = 0;
+    for step in steps.split("step ") {
+        let (about, rows) = step.split_once('\n').unwrap();
+        for row in rows.lines() {
+            let [name, at, bytes] = row.split(' ').collect::<Vec<_>>().try_into().unwrap();
+            let at = usize::from_str_radix(at, 16).unwrap();
+            folder.overwrite(name, at, &from_hex(bytes));
+        }
+        let mut expected = about.split(' ');
+        for name in ["kept", "removed"] {
+            let output = folder.read("--key-file", name);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            match expected.next().unwrap() {
+                "refused" => {
+                    assert_eq!(output.status.code(), Some(2), "{change}: {about}: {name} opens");
+                    assert!(errors.contains("the secret "), "{change}: {about}: {errors}");
+                }
+                serial => {
+                    assert!(output.status.success(), "{change}: {about}: {name}: {errors}");
+                    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+                    assert_eq!(found["keys_serial"].to_string(), serial, "{change}: {about}");
+                }
+            }
+        }
+        taken += 1;
+    }
+    assert_eq!(taken, 11, "{change}");
+}
+
+#[test]
+fn it_takes_the_right_list_when_the_removal_of_a_key_was_cut_short() {
+    who_opens_at_each_step_of("removing.hex");
+}
+
+#[test]
+fn it_takes_the_right_list_when_drawing_new_keys_was_cut_short() {
+    who_opens_at_each_step_of("rekeying.hex");
 }

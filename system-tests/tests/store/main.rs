@@ -10,6 +10,7 @@ mod disks;
 mod folder;
 mod git;
 mod postgres;
+mod power;
 mod program;
 mod reader;
 mod served;

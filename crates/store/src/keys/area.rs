@@ -90,15 +90,19 @@ impl KeyArea {
     ///
     /// Without its key a copy cannot be proven whole. If nobody was given new keys, the older one's
     /// area key proves it. A list with new keys has another area key, and is known by its length,
-    /// as it has one generation more. Everything else that does not decrypt is damage.
-    pub(crate) fn has_newer(&self, opened: &Opened, named: [u64; 2]) -> bool {
+    /// as it has one generation more. Everything else that does not decrypt is damage; so it is if
+    /// the secret opens a slot of it.
+    pub(crate) fn has_newer(&self, opened: &Opened, secret: &Secret<'_>, named: [u64; 2]) -> bool {
         self.copies
             .iter()
             .filter(|copy| {
                 let serial = copy.head.serial.get();
                 serial > opened.serial && named.contains(&serial)
             })
-            .any(|copy| copy.decrypt(&opened.area_key).is_some() || copy.has_new_keys(opened))
+            .any(|copy| {
+                copy.decrypt(&opened.area_key).is_some()
+                    || (copy.has_new_keys(opened) && !copy.lists(secret))
+            })
     }
 
     /// Opens it.
@@ -170,6 +174,11 @@ impl AreaCopy {
         let with = opened.with.and_then(|index| opened.slots.get(index));
         let known = with.is_some_and(|slot| self.head.slots.contains(slot));
         !known && Keyring::generations_in(self.encrypted.len()) > Some(opened.keyring.generations())
+    }
+
+    /// Whether one of its slots opens, whatever is behind it.
+    fn lists(&self, secret: &Secret<'_>) -> bool {
+        self.head.slots.iter().any(|slot| slot.area_key(secret).is_ok_and(|key| key.is_some()))
     }
 
     fn decrypt(&self, area_key: &[u8; 32]) -> Option<Keyring> {

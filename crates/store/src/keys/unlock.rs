@@ -38,24 +38,25 @@ pub(crate) fn unlock_area(
     let believed = Seal::read(seal, opened.keyring().seal_key())?;
     let named = [believed.keys_intended, believed.keys_serial];
     if believed.accepts_keys(opened.serial()) {
-        return checked(area, opened, believed, superblocks, named);
+        return checked(area, secret, opened, believed, superblocks, named);
     }
     // One slot of the seal still named an older list of keys, and it was that which opened.
     let area = KeyArea::read(medium, believed.identity, &named)?;
     let opened = area.open(secret)?;
-    checked(&area, opened, believed, superblocks, named)
+    checked(&area, secret, opened, believed, superblocks, named)
 }
 
 /// A secret that was removed opens nothing, even while the older list still lies there: otherwise
 /// a writer with it would put that list back over the one that counts.
 fn checked(
     area: &KeyArea,
+    secret: &Secret<'_>,
     opened: Opened,
     seal: Seal,
     superblocks: Superblocks,
     named: [u64; 2],
 ) -> Result<(Opened, Seal, bool, Superblocks), Error> {
-    if area.has_newer(&opened, named) {
+    if area.has_newer(&opened, secret, named) {
         return Err(Error::WrongKey);
     }
     let twice = area.has_twice(&opened);

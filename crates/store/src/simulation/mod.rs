@@ -10,10 +10,12 @@
 //! It draws no random numbers and reads no clock: the same seed gives the same crash.
 
 mod dice;
+mod hollow;
 mod nonces;
 mod state;
 
 pub use self::dice::Dice;
+pub use self::hollow::Hollow;
 pub(crate) use self::nonces::Nonces;
 use self::state::{Change, State};
 use crate::medium::{Medium, Trouble};

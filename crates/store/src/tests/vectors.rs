@@ -79,7 +79,7 @@ fn make() -> Vectors {
     Vectors { medium, seal: seal_medium, recovery, keys }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
@@ -114,20 +114,24 @@ fn expected(vectors: &Vectors) -> String {
     format!("{{\n  {}\n}}\n", lines.join(",\n  "))
 }
 
+/// Compares a file with what it is to hold, or writes that.
+pub(super) fn overwrite_if_wished(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+    if std::env::var_os("VECTORS").is_some_and(|wish| wish == "overwrite") {
+        std::fs::write(&file, text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{name}");
+}
+
 #[test]
 fn the_vectors_come_out_the_same() {
     let vectors = make();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     for (name, text) in [
         ("medium.hex", sparse(&vectors.medium.bytes())),
         ("seal.hex", sparse(&vectors.seal.bytes())),
         ("expected.json", expected(&vectors)),
     ] {
-        let file = folder.join(name);
-        if std::env::var_os("VECTORS").is_some_and(|wish| wish == "overwrite") {
-            std::fs::write(&file, &text).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{name}");
+        overwrite_if_wished(name, &text);
     }
 }
 

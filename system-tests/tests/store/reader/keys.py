@@ -13,7 +13,7 @@ from reader.medium import BLOCK, Unreadable, hkdf, number, require
 
 KEY_AREA = 32 * 1024
 
-Keys = namedtuple("Keys", "serial seal_key masters slots slot")
+Keys = namedtuple("Keys", "serial seal_key masters slots slot area_key area")
 
 
 def slot_key(kind, slot, secret):
@@ -32,7 +32,7 @@ def describe(slot):
 
 def open_area(area, kind, secret):
     """The keys in one copy of the key area, or None if the secret does not open it."""
-    slots = [area[64 + 256 * index : 320 + 256 * index] for index in range(16)]
+    slots = slots_of(area)
     for index, slot in enumerate(slots):
         if slot[0] != kind:
             continue
@@ -40,11 +40,35 @@ def open_area(area, kind, secret):
             area_key = ChaCha20Poly1305(slot_key(kind, slot, secret)).decrypt(bytes(12), slot[48:96], None)
         except InvalidTag:
             continue
-        nonce, length, tag = area[4160:4172], number(area, 4172, 4), area[4176:4192]
-        plain = ChaCha20Poly1305(area_key).decrypt(nonce, area[4192 : 4192 + length] + tag, area[:4176])
-        keys = [plain[at : at + 32] for at in range(0, len(plain), 32)]
-        return Keys(number(area, 40, 8), keys[0], keys[1:], [describe(s) for s in slots if s[0]], index)
+        keys = encrypted_part(area, area_key)
+        shown = [describe(s) for s in slots if s[0]]
+        return Keys(number(area, 40, 8), keys[0], keys[1:], shown, index, area_key, area)
     return None
+
+
+def encrypted_part(area, area_key):
+    nonce, length, tag = area[4160:4172], number(area, 4172, 4), area[4176:4192]
+    plain = ChaCha20Poly1305(area_key).decrypt(nonce, area[4192 : 4192 + length] + tag, area[:4176])
+    return [plain[at : at + 32] for at in range(0, len(plain), 32)]
+
+
+def slots_of(area):
+    return [area[64 + 256 * index : 320 + 256 * index] for index in range(16)]
+
+
+def counts(newer, older):
+    """Whether a newer copy, of which the secret opens no slot, counts for all that: a change was cut
+    short, and the secret is not on the new list. Else that copy is damaged."""
+    try:
+        encrypted_part(newer, older.area_key)
+        return True
+    except InvalidTag:
+        pass
+    if slots_of(older.area)[older.slot] in slots_of(newer):
+        return False
+    length = number(newer, 4172, 4)
+    # The seal key, and then master keys.
+    return length % 32 == 0 and length // 32 - 1 > len(older.masters) and 4192 + length <= KEY_AREA
 
 
 def key_areas(medium, identity):
@@ -75,11 +99,12 @@ def unlock(medium, seal_medium, kind, secret):
     require(slots, "this is not a seal")
     areas = list(key_areas(medium, slots[0][24:40]))
     require(areas, "there are no keys in this store, or those of another one")
-    opened = []
+    opened, damaged = [], []
     for area in areas:
         try:
             opened.append(open_area(area, kind, secret))
         except InvalidTag:
+            damaged.append(area)
             print("a copy of the key area is damaged", file=sys.stderr)
     opened = [keys for keys in opened if keys]
     require(opened, "the secret opens no copy of the keys")
@@ -92,9 +117,13 @@ def unlock(medium, seal_medium, kind, secret):
     named = {number(block, 48, 8), number(block, 56, 8)}
     opened = [keys for keys in opened if keys.serial in named]
     require(opened, "the secret opens only an old list of keys")
+    keys = max(opened, key=lambda keys: keys.serial)
+    for area in areas:
+        if keys.serial < number(area, 40, 8) in named and area not in damaged:
+            require(not counts(area, keys), "the secret is not on the newest list of keys")
     intended = block[292:520] if number(block, 20, 4) & 1 else None
     seal = Seal(block[24:40], number(block, 40, 8), sorted(named), block[64:292], intended)
-    return max(opened, key=lambda keys: keys.serial), seal
+    return keys, seal
 
 
 def superblocks(medium):

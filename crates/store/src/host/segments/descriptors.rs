@@ -31,6 +31,8 @@ pub(super) struct Descriptors {
     gate: Mutex<Option<Trouble>>,
     /// There is a new name in the folder.
     named: AtomicBool,
+    /// Something was made safe before a [`sync`](Self::sync) asked for it.
+    early: AtomicBool,
 }
 
 /// A segment that is in the folder.
@@ -74,6 +76,7 @@ impl Descriptors {
             clock: AtomicU64::new(0),
             gate: Mutex::new(None),
             named: AtomicBool::new(false),
+            early: AtomicBool::new(false),
         }
     }
 
@@ -244,6 +247,9 @@ impl Descriptors {
             let written = table.values().filter(|segment| segment.take_written());
             written.filter_map(|segment| segment.file.clone()).collect()
         };
+        if self.early.swap(false, Ordering::AcqRel) && written.is_empty() {
+            note(&mut gate, self.flush());
+        }
         for file in written {
             note(&mut gate, file::sync(&file));
         }
@@ -251,6 +257,18 @@ impl Descriptors {
             note(&mut gate, self.sync_folder());
         }
         gate.map_or(Ok(()), Err)
+    }
+
+    /// Has the device flush its cache though nothing is left to be written to it: what was
+    /// [written through](crate::medium::Medium::write_through) since may still be in there. A folder
+    /// will not do, for which ext4 flushes nothing if no name changed.
+    fn flush(&self) -> Result<(), Trouble> {
+        let open = self.table().values().find_map(|segment| segment.file.clone());
+        if let Some(file) = open {
+            return file::sync(&file);
+        }
+        let Some(number) = self.table().keys().next().copied() else { return Ok(()) };
+        file::sync(&self.open_file(number, OFlags::empty())?)
     }
 
     /// Makes one segment safe.
@@ -264,6 +282,7 @@ impl Descriptors {
         };
         if let Some(file) = file {
             note(&mut gate, file::sync(&file));
+            self.early.store(true, Ordering::Release);
         }
         gate.map_or(Ok(()), Err)
     }

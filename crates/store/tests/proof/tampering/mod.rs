@@ -6,5 +6,6 @@ mod look;
 mod old;
 mod seals;
 mod segments;
+mod several;
 mod victim;
 mod writing;
