@@ -38,7 +38,7 @@ enum Task {
     Bench(bench::Options),
     /// Feed a parser what nobody would send: a target's name, or `all`
     Fuzz(fuzz::Options),
-    /// Hours of it: sanitizer, valgrind, more than ten million runs
+    /// Hours of it: sanitizer, valgrind, more than ten million runs, stores of a million files
     Soak(soak::Options),
     /// Compare the counts of bad smells with `ratchet.toml`
     Ratchet(ratchet::Options),

@@ -1,6 +1,7 @@
 //! The private store: called as a library beside ext4, mounted beside gocryptfs and ext4.
 
 mod files;
+mod growth;
 mod place;
 mod work;
 
@@ -43,7 +44,7 @@ fn cases(
     lines.iter().map(case).collect()
 }
 
-fn contests(_: &Plan) -> Vec<Contest> {
+fn contests(plan: &Plan) -> Vec<Contest> {
     let kinds: [&[(&str, &str)]; 3] = [&work::READS, &work::WRITES, &work::NAMES];
     let mut contests = Vec::new();
     for (kind, lines) in kinds.into_iter().enumerate() {
@@ -68,6 +69,14 @@ fn contests(_: &Plan) -> Vec<Contest> {
             cases("fuse", lines, |_| None),
             move |plan| side(kind, Mount::new()?, plan),
             move |plan| side(kind, Plain::new()?, plan),
+        ));
+    }
+    for files in growth::sizes(plan) {
+        contests.push(Contest::new(
+            "ext4",
+            growth::cases(files),
+            move |_| Ok(growth::side(Called::new()?, files)),
+            move |_| Ok(growth::side(Plain::new()?, files)),
         ));
     }
     contests

@@ -35,7 +35,7 @@ impl Size {
 }
 
 /// A measure: megabytes or operations in a second.
-fn rate(amount: f64, begin: Instant) -> f64 {
+pub(super) fn rate(amount: f64, begin: Instant) -> f64 {
     amount / begin.elapsed().as_secs_f64()
 }
 

@@ -16,6 +16,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 
+/// Runs that were written, and addresses that nodes have left, which are noted until the next
+/// commit: 1 MiB of them, at most.
+const NOTED: usize = 65_536;
+
 /// An open store.
 ///
 /// Every method needs it for itself alone; what takes long is given out to be done elsewhere
@@ -109,7 +113,9 @@ impl Store {
 
     /// Whether a commit is due: memory, or the blocks that are kept free for commits, would run out.
     pub fn needs_commit(&self) -> bool {
+        // Who writes the same page again and again makes no more nodes fresh, but these lists longer.
         self.tree.fresh() >= (self.nodes_limit / 2).min(self.space.affordable_nodes())
+            || self.written.len() + self.tree.left() >= NOTED
     }
 
     /// Whether a commit would make room.

@@ -9,6 +9,7 @@
 mod disks;
 mod folder;
 mod git;
+mod growth;
 mod postgres;
 mod power;
 mod program;

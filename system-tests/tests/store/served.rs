@@ -3,16 +3,21 @@
 use crate::folder::Folder;
 use crate::serving::Serving;
 use std::env;
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// Tells a copy of the test that it is to serve, and which folder.
 const WHERE: &str = "COFFERDAM_TEST_SERVE";
 const READY: &str = "it is mounted";
 
 /// Another process that has the store open and mounted.
-pub(crate) struct Served(Child);
+pub(crate) struct Served {
+    process: Child,
+    /// Kept open, so that it can go on printing.
+    output: Lines<BufReader<ChildStdout>>,
+}
 
 /// Serves, if this process was started for that, until its input ends; says whether it was.
 pub(crate) fn serve_if_asked() -> bool {
@@ -36,23 +41,42 @@ impl Served {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let served = Self(child);
-        assert!(output.any(|line| line.unwrap().ends_with(READY)), "it could not be mounted");
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut served = Self { process: child, output };
+        assert!(
+            served.output.any(|line| line.unwrap().ends_with(READY)),
+            "it could not be mounted"
+        );
         served
     }
 
     /// Kills it in the midst of whatever it does.
     pub(crate) fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// The most memory that it ever had, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kibibytes = line.trim().strip_suffix(" kB").unwrap();
+        kibibytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Lets it unmount and close the store, which must go well.
+    pub(crate) fn end(mut self) {
+        drop(self.process.stdin.take());
+        let status = self.process.wait().unwrap();
+        let said: Vec<String> = self.output.by_ref().map_while(Result::ok).collect();
+        assert!(status.success(), "{status}\n{}", said.join("\n"));
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
         // It may have been killed already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

@@ -8,6 +8,9 @@ use crate::files::inode::Inode;
 use crate::tree::key::{Key, kind};
 use alloc::vec::Vec;
 
+/// Orphans that are looked up at a time: what bounds the memory for it, however many there are.
+const SOME: usize = 256;
+
 impl Store {
     /// Takes a name away from what is not a directory.
     pub fn unlink(&mut self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
@@ -117,26 +120,37 @@ impl Store {
 
     /// Removes what lost its last name while it was open, and was never closed: a crash, or a kill.
     pub(crate) fn remove_orphans(&mut self) -> Result<(), Error> {
-        let (from, to) = (Key::new(0, kind::ORPHAN, 0), Key::new(0, kind::ORPHAN + 1, 0));
-        let mut orphans = Vec::new();
-        self.tree.visit(from, to, &mut |key, _| {
-            orphans.push(ObjectId(key.position));
-            true
-        })?;
-        for object in orphans {
-            let done = match self.inode(object) {
-                Ok(inode) => self.destroy(object, &inode),
-                Err(Error::Stale) => {
-                    self.tree.remove(Key::new(0, kind::ORPHAN, object.0)).map(|_| ())
+        let to = Key::new(0, kind::ORPHAN + 1, 0);
+        let mut next = 0;
+        loop {
+            let mut orphans = Vec::new();
+            self.tree.visit(Key::new(0, kind::ORPHAN, next), to, &mut |key, _| {
+                orphans.push(ObjectId(key.position));
+                orphans.len() < SOME
+            })?;
+            let Some(last) = orphans.last() else { return Ok(()) };
+            next = last.0.saturating_add(1);
+            for object in orphans {
+                self.remove_orphan(object)?;
+                self.tidy();
+                if self.needs_commit() {
+                    // Somebody may be reading an older commit: nobody was asked yet.
+                    self.sync(self.time, true)?;
                 }
-                Err(error) => Err(error),
-            };
-            match done {
-                // It stays what it is; everything else is as usable as before.
-                Ok(()) | Err(Error::Damaged(_)) => {}
-                Err(error) => return Err(error),
             }
         }
-        Ok(())
+    }
+
+    fn remove_orphan(&mut self, object: ObjectId) -> Result<(), Error> {
+        let done = match self.inode(object) {
+            Ok(inode) => self.destroy(object, &inode),
+            Err(Error::Stale) => self.tree.remove(Key::new(0, kind::ORPHAN, object.0)).map(|_| ()),
+            Err(error) => Err(error),
+        };
+        match done {
+            // It stays what it is; everything else is as usable as before.
+            Ok(()) | Err(Error::Damaged(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

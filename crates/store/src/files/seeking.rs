@@ -42,6 +42,8 @@ impl Store {
                 return Ok(at);
             }
             at = upto * BLOCK as u64;
+            // It may go on like that through all of a large file, and changes nothing.
+            self.tidy();
         }
         match what {
             Seek::Data => Err(Error::NothingThere),

@@ -14,6 +14,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 pub use frames::{Frames, Heap};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use mapped::{Watched, known};
 
 /// Whose page, and which.
@@ -42,10 +43,15 @@ struct Slot {
     writable: u32,
 }
 
+/// The first pages of a file are looked for one by one, so many and four times as many as it has here.
+const FIRST: u64 = 64;
+
 /// The cache.
 pub(crate) struct Pages {
     frames: Box<dyn Frames>,
     index: HashMap<PageKey, u32>,
+    /// How many pages of each object are here: most files that are removed have none.
+    held: HashMap<u64, u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     dirty: BTreeSet<PageKey>,
@@ -55,6 +61,9 @@ pub(crate) struct Pages {
     mapped: usize,
     flying: usize,
     hand: usize,
+    /// How often all of the index was gone through.
+    #[cfg(test)]
+    searches: usize,
 }
 
 /// There is no frame that could be used: pages have to be written first.
@@ -68,12 +77,15 @@ impl Pages {
             index: HashMap::with_capacity(frames.count().min(MANY)),
             slots: Vec::with_capacity(frames.count().min(MANY)),
             frames,
+            held: HashMap::new(),
             free: Vec::new(),
             dirty: BTreeSet::new(),
             writable: BTreeMap::new(),
             mapped: 0,
             flying: 0,
             hand: 0,
+            #[cfg(test)]
+            searches: 0,
         }
     }
 
@@ -238,12 +250,25 @@ impl Pages {
 
     /// Drops the pages `from..to` of an object; gives how many of them were dirty.
     pub(crate) fn drop_range(&mut self, object: u64, from: u64, to: u64) -> u64 {
+        let Some(&held) = self.held.get(&object) else { return 0 };
+        let first = if to - from < self.index.len() as u64 {
+            to
+        } else {
+            to.min(from.saturating_add(FIRST + 4 * u64::from(held)))
+        };
         let mut dirty = 0;
-        if to - from < self.index.len() as u64 {
-            for page in from..to {
-                dirty += u64::from(self.drop_page((object, page)));
+        for page in from..first {
+            dirty += u64::from(self.drop_page((object, page)));
+            if !self.held.contains_key(&object) {
+                return dirty;
             }
+        }
+        if first == to {
             return dirty;
+        }
+        #[cfg(test)]
+        {
+            self.searches += 1;
         }
         let keys: Vec<PageKey> = self
             .index
@@ -259,10 +284,10 @@ impl Pages {
 
     /// Drops what the medium has too.
     pub(crate) fn forget(&mut self) {
-        for slot in &mut self.slots {
-            if let Some(clean) = slot.take_if(|slot| slot.state == State::Clean && slot.mapped == 0)
-                && let Some(frame) = self.index.remove(&clean.key)
-            {
+        for frame in 0..self.slots.len() {
+            let clean =
+                self.slots[frame].take_if(|slot| slot.state == State::Clean && slot.mapped == 0);
+            if let Some(frame) = clean.and_then(|slot| self.unindex(slot.key)) {
                 self.free.push(frame);
             }
         }
@@ -284,7 +309,7 @@ impl Pages {
             }
             _ => {
                 *slot = None;
-                self.index.remove(&key);
+                self.unindex(key);
                 self.free.push(frame);
             }
         }
@@ -297,7 +322,20 @@ impl Pages {
         self.slots[frame as usize] =
             Some(Slot { key, state, job: 0, used: true, mapped: 0, writable: 0 });
         self.index.insert(key, frame);
+        *self.held.entry(key.0).or_insert(0) += 1;
         Ok(frame)
+    }
+
+    /// A page is not here any more; gives the frame that it was in.
+    fn unindex(&mut self, key: PageKey) -> Option<u32> {
+        let frame = self.index.remove(&key)?;
+        if let Entry::Occupied(mut held) = self.held.entry(key.0) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+        Some(frame)
     }
 
     fn find_frame(&mut self) -> Option<u32> {
@@ -316,10 +354,13 @@ impl Pages {
             if !used && slot.state == State::Clean && slot.mapped == 0 {
                 let key = slot.key;
                 self.slots[self.hand] = None;
-                self.index.remove(&key);
+                self.unindex(key);
                 return Some(self.hand as u32);
             }
         }
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

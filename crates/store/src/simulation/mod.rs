@@ -17,6 +17,7 @@ mod state;
 pub use self::dice::Dice;
 pub use self::hollow::Hollow;
 pub(crate) use self::nonces::Nonces;
+pub use self::nonces::leave_nonces_unwatched;
 use self::state::{Change, State};
 use crate::medium::{Medium, Trouble};
 use alloc::sync::Arc;

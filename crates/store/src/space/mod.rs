@@ -17,7 +17,7 @@ use crate::tree::Tree;
 use crate::tree::key::{Key, kind};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pins::{Pins, Released};
+use pins::{Blocks, Pins, Released};
 use region::BLOCKS;
 pub(crate) use region::{BLOCKS as REGION, Region};
 
@@ -28,12 +28,32 @@ const GOOD_RUN: u64 = 64;
 
 /// Shorter runs are not worth giving back: each makes the file below one piece more. 64 KiB.
 const GOOD_TRIM: u64 = 16;
+/// Records that one search reads which were not read since the store was opened. A large store has
+/// very many, and whoever writes first should not have to read them all.
+const NEW_RECORDS: usize = 8;
 
 /// What is known about a region without looking at its record.
 #[derive(Clone, Copy)]
 struct Hint {
     /// No run in it is longer than this.
     longest: u16,
+    /// Its record was read before.
+    seen: bool,
+}
+
+impl Hint {
+    const NONE: Self = Self { longest: BLOCKS as u16, seen: false };
+}
+
+/// How far to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Where runs of that purpose should lie, and at a few new records only.
+    Near,
+    /// At all regions, and at a few new records only.
+    Far,
+    /// At everything.
+    All,
 }
 
 /// What blocks are for.
@@ -54,9 +74,9 @@ pub(crate) struct Space {
     /// making it safe is one flush instead of a change to its own records.
     low: u64,
     pins: Pins,
-    /// Runs that this transaction has freed and not recorded.
-    waiting: Vec<(u64, u64)>,
-    waiting_blocks: u64,
+    /// What this transaction has freed and not recorded. A file may have had any number of runs; a
+    /// set takes a bit for each block that there is, at most.
+    waiting: Blocks,
     /// Blocks in use, on record.
     used: u64,
     /// No block at or beyond it was ever used.
@@ -83,8 +103,7 @@ impl Space {
             hand: FIRST,
             low: FIRST,
             pins: Pins::default(),
-            waiting: Vec::new(),
-            waiting_blocks: 0,
+            waiting: Blocks::default(),
             used,
             end,
             size,
@@ -139,7 +158,7 @@ impl Space {
 
     /// Blocks that a commit makes free.
     pub(crate) fn will_be_free(&self) -> u64 {
-        self.waiting_blocks + self.pins.count()
+        self.waiting.count() + self.pins.count()
     }
 
     fn taken(&self) -> u64 {
@@ -208,30 +227,44 @@ impl Space {
         most: u64,
     ) -> Result<(u64, u64), Error> {
         let good = most.min(GOOD_RUN).max(least);
-        if let Some(run) = self.look(tree, purpose, good, most, true)? {
+        if let Some(run) = self.look(tree, purpose, good, most, Reach::Near)? {
             return Ok(run);
         }
         let free = self.size.saturating_sub(self.used + self.pins.count());
         if free > self.size / 8
-            && let Some(run) = self.look(tree, purpose, least, most, false)?
+            && let Some(run) = self.look(tree, purpose, least, most, Reach::Far)?
         {
             return Ok(run);
         }
-        if self.grow(most).is_ok()
-            && let Some(run) = self.look(tree, purpose, good, most, false)?
-        {
-            return Ok(run);
+        if self.grow(most).is_ok() {
+            if let Some(run) = self.look(tree, purpose, good, most, Reach::Far)? {
+                return Ok(run);
+            }
+            if let Some(run) = self.look_at_end(tree, purpose, good, most)? {
+                return Ok(run);
+            }
         }
-        self.look(tree, purpose, least, most, false)?.ok_or(Error::Full)
+        self.look(tree, purpose, least, most, Reach::All)?.ok_or(Error::Full)
+    }
+
+    /// Looks for a run where none ever was, which no record has to be searched for.
+    fn look_at_end(
+        &mut self,
+        tree: &mut Tree,
+        purpose: Purpose,
+        least: u64,
+        most: u64,
+    ) -> Result<Option<(u64, u64)>, Error> {
+        let (number, within) = (self.end / BLOCKS, self.end % BLOCKS);
+        if let Some(run) = self.take(tree, purpose, number, within, least, most)? {
+            return Ok(Some(run));
+        }
+        self.take(tree, purpose, number + 1, 0, least, most)
     }
 
     /// Gives a run back; it can be used after the next commit.
     pub(crate) fn give_back(&mut self, start: u64, blocks: u64) {
-        self.waiting_blocks += blocks;
-        match self.waiting.last_mut() {
-            Some(last) if last.0 + last.1 == start => last.1 += blocks,
-            _ => self.waiting.push((start, blocks)),
-        }
+        self.waiting.insert(start, blocks);
     }
 
     /// Records what was given back, and gives every fresh node its place. Afterwards the tree can be
@@ -241,12 +274,10 @@ impl Space {
             for address in tree.take_left() {
                 self.give_back(address, NODE_BLOCKS);
             }
-            let mut waiting = core::mem::take(&mut self.waiting);
-            self.waiting_blocks = 0;
-            waiting.sort_unstable();
-            let settled = waiting.is_empty();
-            for (start, blocks) in waiting {
-                self.record_free(tree, start, blocks)?;
+            let waiting = core::mem::take(&mut self.waiting);
+            let settled = waiting.count() == 0;
+            for (number, freed) in waiting.into_regions() {
+                self.record_free(tree, number, &freed)?;
             }
             let unplaced = tree.unplaced() as u64;
             if settled && unplaced == 0 {
@@ -334,10 +365,11 @@ impl Space {
         purpose: Purpose,
         least: u64,
         most: u64,
-        choosy: bool,
+        reach: Reach,
     ) -> Result<Option<(u64, u64)>, Error> {
         let regions = self.size.div_ceil(BLOCKS);
-        self.hints.resize(regions as usize, Hint { longest: BLOCKS as u16 });
+        self.hints.resize(regions as usize, Hint::NONE);
+        let mut new = 0;
         let long = purpose == Purpose::Data && most >= GOOD_RUN;
         let hand = if long { self.hand } else { self.low };
         let first = hand / BLOCKS;
@@ -347,9 +379,15 @@ impl Space {
             // Short runs lie with the nodes that are written after them: that is one piece for the
             // disk.
             let mine = number.is_multiple_of(NODE_REGIONS) != long;
-            let longest = self.hints.get(number as usize).map_or(0, |hint| hint.longest);
-            if (choosy && !mine) || u64::from(longest) < least {
+            let hint = self.hints.get(number as usize).copied().unwrap_or(Hint::NONE);
+            if (reach == Reach::Near && !mine) || u64::from(hint.longest) < least {
                 continue;
+            }
+            if !hint.seen && reach != Reach::All {
+                if new == NEW_RECORDS {
+                    return Ok(None);
+                }
+                new += 1;
             }
             let from = if step == 0 { hand % BLOCKS } else { 0 };
             if let Some(run) = self.take(tree, purpose, number, from, least, most)? {
@@ -369,6 +407,9 @@ impl Space {
         least: u64,
         most: u64,
     ) -> Result<Option<(u64, u64)>, Error> {
+        if let Some(hint) = self.hints.get_mut(number as usize) {
+            hint.seen = true;
+        }
         // A region whose record cannot be read has nothing to give; the rest still has.
         let Some(mut region) = read(tree, number)? else {
             self.hint(number, 0);
@@ -404,15 +445,13 @@ impl Space {
         }
     }
 
-    fn record_free(&mut self, tree: &mut Tree, start: u64, blocks: u64) -> Result<(), Error> {
-        for (number, within, count) in pieces(start, blocks) {
-            // Blocks of a region whose record is damaged stay lost.
-            if let Some(mut region) = read(tree, number)? {
-                let were = region.clear(within, count);
-                put(tree, number, &region)?;
-                self.used = self.used.saturating_sub(were);
-                self.pins.pin(number * BLOCKS + within, count);
-            }
+    fn record_free(&mut self, tree: &mut Tree, number: u64, freed: &Region) -> Result<(), Error> {
+        // Blocks of a region whose record is damaged stay lost.
+        if let Some(mut region) = read(tree, number)? {
+            let were = region.take_out(freed);
+            put(tree, number, &region)?;
+            self.used = self.used.saturating_sub(were);
+            self.pins.pin(number, freed);
         }
         Ok(())
     }

@@ -23,12 +23,26 @@ impl Blocks {
         }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Region by region, in order.
+    pub(super) fn into_regions(self) -> impl Iterator<Item = (u64, Box<Region>)> {
+        self.regions.into_iter()
+    }
+
+    fn join(&mut self, number: u64, region: &Region) {
+        let mine = self.regions.entry(number).or_insert_with(|| Box::new(Region::EMPTY));
+        let before = mine.free();
+        mine.join(region);
+        self.count += before - mine.free();
+    }
+
     fn absorb(&mut self, other: Self) {
         for (number, region) in other.regions {
-            let mine = self.regions.entry(number).or_insert_with(|| Box::new(Region::EMPTY));
-            let before = mine.free();
-            mine.join(&region);
-            self.count += before - mine.free();
+            self.join(number, &region);
         }
     }
 }
@@ -45,8 +59,8 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    pub(crate) fn pin(&mut self, start: u64, blocks: u64) {
-        self.now.insert(start, blocks);
+    pub(crate) fn pin(&mut self, number: u64, region: &Region) {
+        self.now.join(number, region);
     }
 
     /// How many blocks are pinned.

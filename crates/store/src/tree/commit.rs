@@ -21,6 +21,11 @@ impl Tree {
         core::mem::take(&mut self.left)
     }
 
+    /// How many addresses that is.
+    pub(crate) fn left(&self) -> usize {
+        self.left.len()
+    }
+
     /// How many fresh nodes have no address.
     pub(crate) fn unplaced(&mut self) -> usize {
         let nodes = &self.nodes;

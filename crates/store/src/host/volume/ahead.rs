@@ -19,6 +19,9 @@ use std::vec::Vec;
 /// How far ahead at first, and at most.
 const FIRST: u64 = 512 << 10;
 const MOST: u64 = 8 << 20;
+/// Pieces that wait to be fetched, at most: the widest window, page by page. Who reads a little here
+/// and a little there asks for them faster than they are fetched.
+const QUEUED: usize = (MOST / crate::place::BLOCK as u64) as usize;
 /// Readers that are remembered.
 const READERS: usize = 16;
 /// Threads that read ahead, at most: with the reader, as many as there are processors.
@@ -107,6 +110,9 @@ impl State {
         // All at once: a disk is fast only if it knows of much at a time.
         let announcements = Announcement::of(&fetches);
         self.ahead.queue.extend(fetches);
+        // The oldest go: whoever asked for them has probably gone on, or fetches them himself.
+        let excess = self.ahead.queue.len().saturating_sub(QUEUED);
+        self.ahead.queue.drain(..excess);
         announcements
     }
 }

@@ -142,7 +142,15 @@ impl Volume {
         now: impl Into<Option<Time>>,
     ) -> Result<(), Error> {
         let now = now.into();
-        self.explained(|store| store.allocate(object, how, offset, length, now))
+        let end = self.explained(|store| store.check_room(object, how, offset, length))?;
+        let mut at = offset;
+        loop {
+            // With a commit in between, if one is due.
+            at = self.explained(|store| store.allocate_some(object, how, at, end - at, now))?;
+            if at >= end {
+                return Ok(());
+            }
+        }
     }
 
     /// The next place where there is data or a hole.
