@@ -30,6 +30,57 @@ fn bash_accepts_its_script_and_completes_with_it() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "l2fwd", "{output:?}");
 }
 
+/// What bash offers after these words.
+fn offered(script: &Path, words: &[&str]) -> String {
+    let program = "set -u; source \"$1\"; shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                   COMPREPLY=(); _cofferdam cofferdam \"${COMP_WORDS[COMP_CWORD]}\" \
+                   \"${COMP_WORDS[COMP_CWORD - 1]}\"; echo \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash")
+        .args(["-c", program, "bash"])
+        .arg(script)
+        .args(words)
+        .current_dir(script.parent().unwrap())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn bash_completes_the_commands_and_options_of_the_store() {
+    let folder = Folder::new("completions-store");
+    let script = folder.0.join("cofferdam.bash");
+    std::fs::write(&script, cofferdam(&["completions", "bash"]).stdout).unwrap();
+    std::fs::write(folder.0.join("my.key"), "").unwrap();
+    for (words, expected) in [
+        (&["cofferdam", "store", "b"][..], "backup"),
+        (&["cofferdam", "store", "re"], "rekey restore"),
+        (&["cofferdam", "store", "keys", "rem"], "remove"),
+        (&["cofferdam", "store", "mount", "--read"], "--read-only"),
+        (&["cofferdam", "store", "ls", "--key-file", "my"], "my.key"),
+        // Nothing of its own: bash then offers files.
+        (&["cofferdam", "store", "put", "s", "my"], ""),
+    ] {
+        assert_eq!(offered(&script, words), expected, "{words:?}");
+    }
+}
+
+/// `mandoc` finds nothing that it would not show.
+#[test]
+fn the_pages_of_the_store_are_what_manual_pages_should_be() {
+    system_tests::tool("mandoc", "mandoc");
+    let folder = Folder::new("manual-lint");
+    cofferdam(&["man", "--dir", folder.0.to_str().unwrap()]);
+    let mut pages: Vec<_> =
+        std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|page| page.to_string_lossy().contains("cofferdam-store"));
+    assert!(pages.len() > 20, "{pages:?}");
+    let output = Command::new("mandoc").args(["-T", "lint", "-W", "warning"]).args(&pages).output();
+    let told = String::from_utf8(output.unwrap().stdout).unwrap();
+    // They have no date: it would be another with each build.
+    let told: Vec<_> = told.lines().filter(|line| !line.contains("missing date")).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
+
 #[test]
 fn every_command_has_a_manual_page() {
     let folder = Folder::new("manual");
@@ -37,6 +88,16 @@ fn every_command_has_a_manual_page() {
     for page in ["cofferdam", "cofferdam-doctor", "cofferdam-net", "cofferdam-net-kv"] {
         let text = std::fs::read_to_string(folder.0.join(format!("{page}.1"))).unwrap();
         assert!(text.contains(".TH") && text.contains(".SH NAME"), "{page}: {text}");
+    }
+    // Those of the store have its exit codes, and lead to the page with its commands.
+    for page in ["cofferdam-store", "cofferdam-store-put", "cofferdam-store-keys-add"] {
+        let text = std::fs::read_to_string(folder.0.join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(".TH cofferdam-store"), "{page}: {text}");
+        let codes = text.split_once(".SH \"EXIT STATUS\"\n").unwrap().1;
+        for code in ["\n.B 0\ndone\n", "\n.B 16\nin use: ", "\n.B 130\ninterrupted\n"] {
+            assert!(codes.contains(code), "{page} has no {code:?}: {codes}");
+        }
+        assert!(codes.contains(".SH \"SEE ALSO\"\n.BR cofferdam"), "{page}: {codes}");
     }
     let first = String::from_utf8(cofferdam(&["man"]).stdout).unwrap();
     assert!(first.contains("Exit codes"), "{first}");

@@ -79,6 +79,8 @@ pub struct Attributes {
     pub size: u64,
     /// Blocks of 4 KiB that it holds.
     pub blocks: u64,
+    /// Blocks more that it may get when what is only in memory is written out.
+    pub waiting: u64,
     /// When it was last read.
     pub read: Time,
     /// When its contents last changed.
@@ -138,6 +140,8 @@ pub struct Change {
     pub changed: Option<Time>,
     /// When anything about it last changed; the time of this change if `None`.
     pub status_changed: Option<Time>,
+    /// When it was made: for who copies a whole store, and nobody else.
+    pub made: Option<Time>,
 }
 
 /// One name in a directory.

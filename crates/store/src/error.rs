@@ -2,7 +2,7 @@
 
 use crate::medium::Trouble;
 use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 /// What a store says when it does not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -265,6 +265,23 @@ impl Damage {
             | Damaged::Item { object, .. } => object,
         }
     }
+}
+
+/// A path as text: what is not UTF-8 is written `\xNN`, and nothing in it can move a cursor.
+pub(crate) fn readable(path: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            if letter.is_control() {
+                text.extend(letter.escape_default());
+            } else {
+                text.push(letter);
+            }
+        }
+        // Writing to a string cannot fail.
+        let _ = chunk.invalid().iter().try_for_each(|byte| write!(text, "\\x{byte:02x}"));
+    }
+    text
 }
 
 impl fmt::Display for Damage {

@@ -2,7 +2,7 @@
 
 use crate::attributes::{ObjectId, Room, Time};
 use crate::cipher::Session;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::keys::Opened;
 use crate::medium::{Medium, Trouble};
 use crate::pages::{PageKey, Pages};
@@ -11,7 +11,6 @@ use crate::seal::Seal;
 use crate::sealed_root::SealedRoot;
 use crate::space::Space;
 use crate::tree::Tree;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
@@ -123,6 +122,21 @@ impl Store {
         self.space.will_be_free() > 0
     }
 
+    /// Somebody reads the store already, perhaps an older commit than the one it was opened with:
+    /// until they have ended, no block is used that the writer before [kept](Self::kept_for_readers)
+    /// when it closed the store at this commit. If that is not known, none is that is free. To be
+    /// called before anything is changed.
+    pub fn keep_for_readers(&mut self, kept: Option<&[(u64, u64)]>) {
+        self.space.keep_for_readers(kept);
+    }
+
+    /// Runs of blocks that are free, and kept because somebody was reading an older commit when they
+    /// became so; nothing if they are not known, or more than `most`.
+    pub fn kept_for_readers(&self, most: usize) -> Option<Vec<(u64, u64)>> {
+        let runs: Vec<_> = self.space.kept_for_readers()?.take(most.saturating_add(1)).collect();
+        (runs.len() <= most).then_some(runs)
+    }
+
     /// Adds to an error which file it is about, as far as that can be told.
     pub fn explain(&mut self, error: Error) -> Error {
         if let Some(trouble) = self.stopped {
@@ -132,7 +146,7 @@ impl Store {
         if damage.path.is_none()
             && let Some(path) = self.path_of(ObjectId(damage.object()))
         {
-            damage.path = Some(String::from_utf8_lossy(&path).into_owned());
+            damage.path = Some(error::readable(&path));
         }
         Error::Damaged(damage)
     }

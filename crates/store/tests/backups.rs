@@ -44,6 +44,17 @@ fn memory() -> Memory {
 
 fn filled() -> (Store, Simulation) {
     let (media, simulation) = media();
+    (fill(media), simulation)
+}
+
+/// The same store, closed.
+fn filled_media() -> (Media, Simulation) {
+    let (media, simulation) = media();
+    drop(fill(media.clone()));
+    (media, simulation)
+}
+
+fn fill(media: Media) -> Store {
     let first = NewSlot { secret: SECRET, label: "", settings: Settings::INTERACTIVE, made: 0 };
     let mut store =
         Store::create(media, &first, memory(), (0, 0), Time::default(), &mut Dice(1)).unwrap();
@@ -58,7 +69,7 @@ fn filled() -> (Store, Simulation) {
         }
     }
     store.finish(Time::default(), false).unwrap();
-    (store, simulation)
+    store
 }
 
 fn contents(store: &mut Store) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -91,10 +102,19 @@ fn what_comes_back_is_what_was_there() {
     let (mut store, _) = filled();
     let backup = saved(&mut store);
     let (media, _) = media();
-    let commit = restore(&mut From(&backup), &media, &SECRET, &mut Dice(2), &mut |_| true).unwrap();
-    assert_eq!(commit, store.commit_number());
+    let restored = restore(&mut From(&backup), &media, &SECRET, &mut Dice(2), &mut |_| true);
+    let restored = restored.unwrap();
+    assert_eq!(restored.commit, store.commit_number());
+    assert_eq!(restored.of, store.keys().identity());
+    // Both are there now: neither opens with the other's seal.
+    let (original, _) = filled_media();
+    let mixed = Media { store: media.store.clone(), seal: original.seal };
+    let refused = Closed::look(mixed).err();
+    let (seal, store_of) = (restored.of, restored.identity);
+    assert_eq!(refused, Some(Error::SealOfAnother { seal, store: store_of }));
     let mut again =
         Closed::look(media).unwrap().open(&SECRET, memory(), Some(&mut Dice(3))).unwrap();
+    assert_eq!(again.keys().identity(), restored.identity);
     assert_eq!(again.verify(&mut |_| true).unwrap().findings, []);
     assert_eq!(contents(&mut again), contents(&mut store));
     // It is a store like any other: it can be written to, and backed up.

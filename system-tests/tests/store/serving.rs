@@ -69,9 +69,10 @@ impl Serving {
         Self::over(opened.unwrap_or_else(|error| panic!("{error}")), writer, folder)
     }
 
-    fn over(store: Store, writer: Writer, folder: &Folder) -> Self {
+    fn over(mut store: Store, mut writer: Writer, folder: &Folder) -> Self {
         system_tests::tool("fusermount3", "fuse3");
-        let volume = Volume::new(store, Some(writer.holds().unwrap()));
+        let holds = writer.opened(&mut store).unwrap();
+        let volume = Volume::new(store, Some(holds));
         let console = Arc::new(Lines::default());
         let name = folder.store().display().to_string();
         let options = Options { name, others: true, ..Options::default() };

@@ -7,16 +7,17 @@ use super::place;
 use super::progress::Progress;
 use super::secret::Held;
 use super::session::Session;
+use super::shown;
 use super::troubles::Troubles;
 use super::unnamed::{Unnamed, make_safe};
 use crate::{Context, Failure};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::backup::{Sink, Source, restore};
+use store::backup::{Restored, Sink, Source, restore};
 use store::host::{Place, SystemRandomness};
 use store::keys::KeyArea;
 use store::superblock::Superblock;
@@ -138,7 +139,7 @@ fn save(
 pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result<(), Failure> {
     let path = &options.backup;
     let failed = |error: &io::Error| Failure::from(Refused::outside("reading", path, error));
-    let refused = |error: &Error| Failure::from(Refused::about(path.display(), error));
+    let refused = |error: &Error| Failure::from(Refused::about(shown::path(path), error));
     let mut from: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -165,7 +166,7 @@ pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result
         let usual = usual.or_else(|| Some(places.key_file(identity)).filter(|key| key.exists()));
         Held::usual(usual.as_deref(), &slots, path)?
     };
-    let seal_at = options.trusted.seal.clone().unwrap_or_else(|| places.seal(identity));
+    let seal_at = options.trusted.seal.clone().unwrap_or_else(|| init::new_name(&places, "seal"));
     let mut made = Made::default();
     let medium = init::medium(&options.store, options.device, &mut made)?;
     let seal = init::seal(&seal_at, &mut made)?;
@@ -187,8 +188,11 @@ pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result
     if let Some(error) = reading.1 {
         return Err(failed(&error));
     }
-    let commit = restored.map_err(|error| refused(&error))?;
+    let Restored { of, identity, commit } = restored.map_err(|error| refused(&error))?;
     drop(progress);
+    // Only now is it known what it is called.
+    let seal_to = options.trusted.seal.is_none().then(|| places.seal(identity));
+    let seal_at = init::settle(&seal_at, seal_to, &mut made)?;
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.into());
     let place = Place {
         store: absolute(&options.store),
@@ -198,13 +202,15 @@ pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result
     };
     places.remember(identity, &place)?;
     made.keep();
-    let (store, seal) = (place.store.display(), place.seal.display());
+    let (store, seal) = (shown::path(&place.store), shown::path(&place.seal));
     let text = if context.json {
-        json!({
-            "identity": identity.to_string(), "commit": commit,
-            "store": place.store.to_string_lossy(), "seal": place.seal.to_string_lossy(),
-        })
-        .to_string()
+        let mut told = Map::new();
+        told.insert("identity".into(), identity.to_string().into());
+        told.insert("backup_of".into(), of.to_string().into());
+        told.insert("commit".into(), commit.into());
+        shown::put_path(&mut told, "store", &place.store);
+        shown::put_path(&mut told, "seal", &place.seal);
+        Value::Object(told).to_string()
     } else {
         format!("store    {store}\nseal     {seal}\n\nIt is as it was at commit {commit}.")
     };

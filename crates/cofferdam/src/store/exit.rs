@@ -48,10 +48,10 @@ pub(super) const TABLE: &str = "Exit codes:\n  \
     10  wrong key, or none\n \
     11  damaged: what can be read was read, the rest is named\n \
     12  the seal is missing\n \
-    13  the seal is another store's\n \
+    13  the seal is another store's, or goes with another copy of it\n \
     14  the seal is an old copy: the store is ahead of it\n \
     15  the store, or its list of keys, is an old copy: the seal is ahead of it\n \
-    16  somebody else is writing to the store\n \
+    16  in use: somebody else writes to the store, or still used the mount\n \
     17  no room: nothing of the file that did not fit is in the store\n \
     18  the store is read-only here\n \
     19  made by a later version\n \

@@ -9,9 +9,10 @@ use super::options::{SecretOptions, TrustedOptions};
 use super::place;
 use super::secret::Held;
 use super::session::{memory, now, usage};
+use super::shown;
 use crate::{Context, Failure};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -110,13 +111,12 @@ pub(super) fn make(options: &Options) -> Result<New, Failure> {
     let mut randomness = SystemRandomness::new()?;
     let mut made = Made::default();
     let medium = medium(&options.store, options.device, &mut made)?;
-    let new_name = |kind: &str| places.folder().join(format!(".new-{}.{kind}", std::process::id()));
-    let seal_at = options.trusted.seal.clone().unwrap_or_else(|| new_name("seal"));
+    let seal_at = options.trusted.seal.clone().unwrap_or_else(|| new_name(&places, "seal"));
     let seal = seal(&seal_at, &mut made)?;
     let (key, key_at) = first_key(options, &places, &mut randomness, &mut made)?;
     let owner = super::put::owner();
     let refused =
-        |error: &store::Error| Failure::from(Refused::about(options.store.display(), error));
+        |error: &store::Error| Failure::from(Refused::about(shown::path(&options.store), error));
     let mut store = Store::create(
         Media { store: Arc::from(medium), seal: Arc::new(seal) },
         &options.new.slot(&key),
@@ -157,15 +157,24 @@ pub(super) fn make(options: &Options) -> Result<New, Failure> {
     Ok(New { identity, place, places, key, recovery, made })
 }
 
+/// What a seal or key file is called until it is known whose it is.
+pub(super) fn new_name(places: &Places, kind: &str) -> PathBuf {
+    places.folder().join(format!(".new-{}.{kind}", std::process::id()))
+}
+
 fn is_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.is_file())
 }
 
 /// Gives what was made its last name, if it is to have another.
-fn settle(from: &Path, to: Option<PathBuf>, made: &mut Made) -> Result<PathBuf, Failure> {
+pub(super) fn settle(
+    from: &Path,
+    to: Option<PathBuf>,
+    made: &mut Made,
+) -> Result<PathBuf, Failure> {
     let Some(to) = to else { return Ok(from.into()) };
     if fs::symlink_metadata(&to).is_ok() {
-        let text = format!("{}: it is there already; move it away", to.display());
+        let text = format!("{}: it is there already; move it away", shown::path(&to));
         return Err(Refused::new(Exit::Taken, text).into());
     }
     let renamed = fs::rename(from, &to).and_then(|()| super::unnamed::make_safe(&to));
@@ -185,7 +194,7 @@ pub(super) fn medium(
         if there.as_ref().is_some_and(|about| !about.is_dir()) {
             return Err(usage(format!(
                 "{} is no folder; add --device to make the store on it",
-                path.display()
+                shown::path(path)
             )));
         }
         let segments = Segments::create(path)?;
@@ -202,7 +211,7 @@ pub(super) fn medium(
             Ok(Box::new(device))
         }
         Some(about) if about.is_dir() => {
-            Err(usage(format!("{} is a folder; leave --device out", path.display())))
+            Err(usage(format!("{} is a folder; leave --device out", shown::path(path))))
         }
         Some(_) => {
             let device = Device::open(path, Access::Write)?;
@@ -223,7 +232,7 @@ fn refuse_if_used(path: &Path, device: &Device) -> Result<(), Failure> {
     let text = format!(
         "{}: there is something on it, and nothing is overwritten; take an empty one, or wipe its \
          first MiB",
-        path.display()
+        shown::path(path)
     );
     Err(Refused::new(Exit::Taken, text).into())
 }
@@ -258,7 +267,7 @@ fn first_key(
         Some(path) => path.clone(),
         None => match Held::named(secret)? {
             Some(key) => return Ok((key, None)),
-            None => places.folder().join(format!(".new-{}.key", std::process::id())),
+            None => new_name(places, "key"),
         },
     };
     let (key, new) = new_key::file(&path, randomness)?;
@@ -278,23 +287,29 @@ pub(super) fn tell(
 ) -> Result<(), Failure> {
     let recovery = recovery.map(RecoveryKey::text);
     let text = if context.json {
-        let mut told = json!({
-            "identity": identity.to_string(), "store": place.store.to_string_lossy(),
-            "seal": place.seal.to_string_lossy(),
-            "key_file": place.key_file.as_ref().map(|path| path.to_string_lossy()),
-        });
-        if let (Value::Object(told), Some(Value::Object(more))) = (&mut told, more) {
+        let mut told = Map::new();
+        told.insert("identity".into(), identity.to_string().into());
+        shown::put_path(&mut told, "store", &place.store);
+        shown::put_path(&mut told, "seal", &place.seal);
+        match &place.key_file {
+            Some(path) => shown::put_path(&mut told, "key_file", path),
+            None => drop(told.insert("key_file".into(), Value::Null)),
+        }
+        if let Some(Value::Object(more)) = more {
             told.extend(more);
         }
         if let Some(text) = &recovery {
-            told["recovery_key"] = text.as_str().into();
+            told.insert("recovery_key".into(), text.as_str().into());
         }
-        format!("{told}\n")
+        format!("{}\n", Value::Object(told))
     } else {
-        let mut text =
-            format!("store    {}\nseal     {}\n", place.store.display(), place.seal.display());
+        let mut text = format!(
+            "store    {}\nseal     {}\n",
+            shown::path(&place.store),
+            shown::path(&place.seal)
+        );
         if let Some(path) = &place.key_file {
-            let _ = writeln!(text, "key      {}", path.display());
+            let _ = writeln!(text, "key      {}", shown::path(path));
         }
         if let Some(recovery) = &recovery {
             let _ = writeln!(text, "recovery {}", recovery.as_str());

@@ -9,6 +9,7 @@ use super::extras;
 use super::path::{Spot, join};
 use super::progress::Progress;
 use super::session::Session;
+use super::shown;
 use super::troubles::Troubles;
 use crate::{Failure, Stop};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -66,7 +67,7 @@ impl IntoStore<'_> {
             self.node(Kind::Block, from, about, to)
         } else {
             let what = if kind.is_socket() { "a socket" } else { "a pipe or a device" };
-            let text = format!("{} is {what}: it is left out", from.display());
+            let text = format!("{} is {what}: it is left out", shown::path(from));
             Err(Refused::left_out(text).into())
         }
     }

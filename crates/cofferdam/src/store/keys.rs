@@ -6,6 +6,7 @@ use super::options::StoreOptions;
 use super::place::Trusted;
 use super::secret::Held;
 use super::session::{Session, usage};
+use super::shown;
 use crate::{Context, Failure};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -104,11 +105,11 @@ fn list(options: &ListOptions, context: &Context) -> Result<(), Failure> {
 /// The slots as they stand in clear.
 fn unproven(options: &StoreOptions) -> Result<Vec<SlotInfo>, Failure> {
     let path = &options.store;
-    let refused = |error| Refused::about(path.display(), &error);
+    let refused = |error| Refused::about(shown::path(path), &error);
     let medium = host::open(path, Access::Read)?;
     let superblocks = Superblocks::read(&*medium).map_err(refused)?;
     let identity = superblocks.newest().map_err(refused)?.identity;
-    let trusted = Trusted::find(path, identity, &options.trusted)?;
+    let trusted = Trusted::find(path, identity, &options.trusted, Access::Read)?;
     let seal = host::open(&trusted.seal, Access::Read)?;
     let media = Media { store: Arc::from(medium), seal: Arc::from(seal) };
     Ok(Closed::look(media).map_err(refused)?.slots())
@@ -180,7 +181,7 @@ fn tell_added(number: usize, key: &Held, made: bool, context: &Context) -> Resul
     }
     let mut text = format!("key {number} added\n");
     if let (Some(path), true) = (key.key_file(), made) {
-        text = format!("key {number} added; its file is {}, keep it safe\n", path.display());
+        text = format!("key {number} added; its file is {}, keep it safe\n", shown::path(path));
     }
     if let Some(recovery) = &recovery {
         text = format!(

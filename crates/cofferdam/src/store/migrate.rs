@@ -14,6 +14,7 @@ use super::path::join;
 use super::progress::Progress;
 use super::secret::Held;
 use super::session::Session;
+use super::shown;
 use super::troubles::Troubles;
 use super::{extras, init, verify};
 use crate::{Context, Failure};
@@ -147,7 +148,7 @@ fn fill(
     let text = format!(
         "{}: what was written does not read back: {} of {objects} objects, {} damaged; it is taken \
          away again, check what is below it",
-        options.store.display(),
+        shown::path(&options.store),
         report.objects,
         report.findings.len()
     );
@@ -301,6 +302,7 @@ impl Copying<'_> {
             read: Some(it.read),
             changed: Some(it.changed),
             status_changed: Some(it.status_changed),
+            made: Some(it.made),
             ..Change::default()
         };
         let done: Result<(), Error> = self.to.change(|store, now| {

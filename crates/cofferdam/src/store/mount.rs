@@ -3,10 +3,11 @@
 use super::exit::{Exit, Refused};
 use super::options::StoreOptions;
 use super::session::Session;
+use super::shown;
 use crate::{Context, Failure};
 use ::mount::{Console, Error, Mounted};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,21 +67,41 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let console = Arc::new(Stderr { json: context.json });
     let mounted = Mounted::new(Arc::new(volume.clone()), &options.point, &how, console);
     let done = mounted.map_err(|error| refused(&error)).and_then(|mut mounted| {
-        let (store, point) = (&how.name, options.point.display());
+        let (store, point) = (shown::path(&options.store.store), shown::path(&options.point));
         let text = if context.json {
-            json!({ "mounted": options.point.to_string_lossy(), "store": store }).to_string()
+            let mut told = Map::new();
+            shown::put_path(&mut told, "mounted", &options.point);
+            shown::put_path(&mut told, "store", &options.store.store);
+            Value::Object(told).to_string()
         } else {
             format!("{store} is mounted at {point}; Ctrl-C or `umount {point}` ends it")
         };
         crate::manual::print(format!("{text}\n").as_bytes())?;
         while !mounted.wait(LOOK) && !context.stop.is_wanted() {}
-        mounted.unmount().map_err(|error| refused(&error))
+        // What is dropped now is taken out of sight, and what was written to it made safe.
+        mounted.unmount().map_err(|error| ended(&error))
     });
     let closed = volume
         .close()
-        .map_err(|error| Failure::from(Refused::about(options.store.store.display(), &error)));
-    drop(shared);
+        .map_err(|error| Failure::from(Refused::about(shown::path(&options.store.store), &error)));
+    shared.end(&volume);
     done.and(closed)
+}
+
+/// The end has come, whether it is used or not.
+fn ended(error: &Error) -> Failure {
+    let Error::Busy { path, holders } = error else { return refused(error) };
+    let by: Vec<_> = holders
+        .iter()
+        .map(|it| format!("{} (process {})", shown::safe(it.name.as_bytes()), it.process))
+        .collect();
+    let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+    let text = format!(
+        "{} was still in use{by}, and is no longer there; what was written to it is safe, what is \
+         written from now on is lost",
+        shown::path(path)
+    );
+    Refused::new(Exit::InUse, text).into()
 }
 
 fn refused(error: &Error) -> Failure {

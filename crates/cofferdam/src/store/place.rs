@@ -1,11 +1,18 @@
 //! Where a store's seal and key are: as named, as remembered, or where they are by default.
+//!
+//! A plain copy of a store has the identity of the original, and one seal cannot be right for both
+//! once either is written to. So the one that is remembered stays the one that the seal goes with, as
+//! long as it is there; the other one can only be read.
 
 use super::exit::{Exit, Refused};
 use super::options::TrustedOptions;
+use super::shown;
 use crate::Failure;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use store::Identity;
-use store::host::{Place, Places};
+use store::host::{self, Access, Place, Places};
+use store::superblock::Superblocks;
 
 /// The trusted side of one store.
 pub(super) struct Trusted {
@@ -13,6 +20,8 @@ pub(super) struct Trusted {
     identity: Identity,
     remembered: Option<Place>,
     pub(super) seal: PathBuf,
+    /// What is remembered is about another store of the same identity, which is there.
+    original: Option<PathBuf>,
 }
 
 /// The folder that the options or the environment name, or this user's.
@@ -23,12 +32,33 @@ pub(super) fn folder(options: &TrustedOptions) -> Result<Places, Failure> {
     })
 }
 
+/// Whether two paths lead to the same file, folder or device.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let what = |path: &Path| {
+        let about = std::fs::metadata(path).ok()?;
+        let device = about.file_type().is_block_device().then(|| about.rdev());
+        Some(device.map_or((about.dev(), about.ino()), |device| (device, 0)))
+    };
+    what(one).is_some_and(|it| Some(it) == what(other))
+}
+
+/// Whether there is a store of that identity which is not this one.
+fn is_another(path: &Path, store: &Path, identity: Identity) -> bool {
+    let its = || {
+        let medium = host::open(path, Access::Read).ok()?;
+        let superblocks = Superblocks::read(&*medium).ok()?;
+        Some(superblocks.newest().ok()?.identity)
+    };
+    !is_same(path, store) && its() == Some(identity)
+}
+
 impl Trusted {
     /// Finds the seal of the store with that identity.
     pub(super) fn find(
         store: &Path,
         identity: Identity,
         options: &TrustedOptions,
+        access: Access,
     ) -> Result<Self, Failure> {
         let places = folder(options)?;
         let found = places.find(identity);
@@ -47,12 +77,36 @@ impl Trusted {
             let text = format!(
                 "{}: its seal `{}` is missing; put it back there, or name it with --seal: without \
                  it nobody can tell whether the store is an old copy",
-                store.display(),
-                seal.display()
+                shown::path(store),
+                shown::path(&seal)
             );
             return Err(Refused::new(Exit::SealMissing, text).into());
         }
-        Ok(Self { places, identity, remembered, seal })
+        let known = remembered.as_ref();
+        let original =
+            known.map(|place| &place.store).filter(|path| is_another(path, store, identity));
+        let original = original.cloned();
+        if let (Some(original), Some(place), Access::Write) = (&original, known, access)
+            && is_same(&place.seal, &seal)
+        {
+            let text = format!(
+                "{}: its seal `{}` goes with the store at {}, which is still there, and writing to \
+                 one would make the other an old copy; move that away if this one is to take its \
+                 place, or make a store of its own of this one: `backup`, then `restore`",
+                shown::path(store),
+                shown::path(&seal),
+                shown::path(original)
+            );
+            return Err(Refused::new(Exit::SealOfAnother, text).into());
+        }
+        Ok(Self { places, identity, remembered, seal, original })
+    }
+
+    /// For an error that says that the store is an old copy: the one that the seal was used for since.
+    pub(super) fn used_for(&self, store: &Path) -> Option<&Path> {
+        let place = self.remembered.as_ref().filter(|place| is_same(&place.seal, &self.seal))?;
+        let absolute = std::path::absolute(store).ok()?;
+        (place.store != absolute && !is_same(&place.store, store)).then_some(&*place.store)
     }
 
     /// The key file that is remembered, or lies where one does by default.
@@ -66,6 +120,9 @@ impl Trusted {
     /// Remembers where seal and key were when the store was opened with them. A store that opens is
     /// not refused because that cannot be written down.
     pub(super) fn remember(&mut self, store: &Path, key_file: Option<&Path>, commit: u64) {
+        if self.original.is_some() {
+            return;
+        }
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.into());
         let place = Place {
             store: absolute(store),

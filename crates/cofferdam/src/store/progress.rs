@@ -1,7 +1,8 @@
 //! A line on the terminal while long work goes on, and the wish to end it.
 //!
 //! It is shown only where somebody looks, only when the work takes longer than half a second, and
-//! wiped when the work is done: what a program reads never has it.
+//! wiped when the work is done: what a program reads never has it. It has no colours, and never more
+//! letters than the terminal has columns: a line that wraps could not be wiped.
 
 use super::exit::{Exit, Refused};
 use super::shown;
@@ -38,7 +39,7 @@ impl Progress {
             done: 0,
             began,
             next: began + SILENCE,
-            visible: std::io::stderr().is_terminal() && !context.json,
+            visible: can_redraw() && !context.json,
             shown: false,
         }
     }
@@ -51,6 +52,7 @@ impl Progress {
             self.next = Instant::now() + PAUSE;
             self.shown = true;
             let line = line(self.verb, self.done, self.total, self.began.elapsed());
+            let line = fitting(&line, columns());
             // Where nobody reads any more there is nothing to tell.
             let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
         }
@@ -85,6 +87,32 @@ impl Drop for Progress {
     }
 }
 
+/// Whether stderr is a terminal on which a line can be wiped.
+fn can_redraw() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+}
+
+/// How wide it is now; it may become another while the work goes on.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    // A serial line does not know.
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(80)
+}
+
+/// As much of it as fits in one line: whole parts, and of the first what there is room for. The last
+/// column stays free, where some terminals wrap.
+fn fitting(line: &str, columns: usize) -> &str {
+    let room = columns.saturating_sub(1);
+    let mut fits = line;
+    while fits.len() > room {
+        match fits.rsplit_once(", ") {
+            Some((shorter, _)) => fits = shorter,
+            None => return fits.get(..room).unwrap_or(""),
+        }
+    }
+    fits
+}
+
 fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
     let rate = u128::from(done) * 1000 / took.as_millis().max(1);
     let rate = shown::size(u64::try_from(rate).unwrap_or(u64::MAX), true);
@@ -102,6 +130,18 @@ fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_gets_what_fits() {
+        let line = "put: 512KB of 1.0MB, 50 %, 512KB/s";
+        assert_eq!(fitting(line, 80), line);
+        assert_eq!(fitting(line, 35), line);
+        assert_eq!(fitting(line, 34), "put: 512KB of 1.0MB, 50 %");
+        assert_eq!(fitting(line, 20), "put: 512KB of 1.0MB");
+        assert_eq!(fitting(line, 10), "put: 512K");
+        assert_eq!(fitting(line, 1), "");
+        assert_eq!(fitting(line, 0), "");
+    }
 
     #[test]
     fn the_line_says_bytes_rate_and_percent() {

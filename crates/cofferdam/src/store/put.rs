@@ -6,6 +6,7 @@ use super::options::{CopyOptions, StoreOptions};
 use super::path::{self, Spot};
 use super::progress::Progress;
 use super::session::{Session, usage};
+use super::shown;
 use super::troubles::Troubles;
 use crate::{Context, Failure};
 use clap::Args;
@@ -46,7 +47,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     };
     let about = about.transpose().map_err(|error| Refused::outside("reading", from, &error))?;
     if about.as_ref().is_some_and(fs::Metadata::is_dir) && !recursive {
-        return Err(usage(format!("{} is a folder; add -r to put it there", from.display())));
+        return Err(usage(format!("{} is a folder; add -r to put it there", shown::path(from))));
     }
     let mut session = Session::write(&options.store)?;
     let own = own_name(from, stdin, name);

@@ -91,7 +91,7 @@ fn others(options: &Options) -> Result<Vec<Held>, Failure> {
         others.push(Held::from_file(path)?);
     }
     if options.keep_passphrase {
-        others.push(Held::Passphrase(passphrase::ask("Another passphrase: ")?));
+        others.push(Held::Passphrase(super::secret::ask("Another passphrase: ")?));
     }
     for number in &options.keep_passphrase_fd {
         others.push(Held::Passphrase(passphrase::read_descriptor(*number)?));

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Refused};
 use super::options::SecretOptions;
+use super::shown;
 use crate::Failure;
 use std::path::{Path, PathBuf};
 use store::host::key_file::{self, Secret as FileSecret};
@@ -41,7 +42,7 @@ impl Held {
         } else if let Some(number) = options.key_fd {
             Self::KeyFile(key_file::read_descriptor(number)?, None)
         } else if options.passphrase {
-            Self::Passphrase(passphrase::ask("Passphrase: ")?)
+            Self::Passphrase(ask("Passphrase: ")?)
         } else if let Some(number) = options.passphrase_fd {
             Self::Passphrase(passphrase::read_descriptor(number)?)
         } else if let Some(number) = options.recovery_key_fd {
@@ -84,37 +85,47 @@ impl Held {
             return Self::from_file(path);
         }
         let missing =
-            remembered.map(|path| format!("its key file `{}` is missing", path.display()));
+            remembered.map(|path| format!("its key file `{}` is missing", shown::path(path)));
         let by_passphrase = slots.iter().any(|slot| matches!(slot.kind, SlotKind::Passphrase(_)));
         if by_passphrase && has_terminal() {
             if let Some(missing) = missing {
-                tracing::warn!("{}: {missing}", store.display());
+                tracing::warn!("{}: {missing}", shown::path(store));
             }
             let prompt = format!(
                 "Passphrase of {}: ",
                 super::shown::safe(store.as_os_str().as_encoded_bytes())
             );
-            return Ok(Self::Passphrase(passphrase::ask(&prompt)?));
+            return Ok(Self::Passphrase(ask(&prompt)?));
         }
         let cause = missing.unwrap_or_else(|| "no key was named, and none is remembered".into());
         let text = format!(
             "{}: {cause}; name one with --key-file, --passphrase, --passphrase-fd or \
              --recovery-key-fd",
-            store.display()
+            shown::path(store)
         );
         Err(Refused::new(Exit::WrongKey, text).into())
     }
 
     /// A new passphrase, asked for twice.
     pub(super) fn new_passphrase() -> Result<Self, Failure> {
-        let first = passphrase::ask("New passphrase: ")?;
-        let second = passphrase::ask("The same again: ")?;
+        let first = ask("New passphrase: ")?;
+        let second = ask("The same again: ")?;
         if *first != *second {
             let text = "the two passphrases are not the same; nothing was changed, start again";
             return Err(Refused::new(Exit::WrongKey, text).into());
         }
         Ok(Self::Passphrase(first))
     }
+}
+
+/// Asks for one, where there is somebody to ask.
+pub(super) fn ask(prompt: &str) -> Result<Passphrase, Failure> {
+    if !has_terminal() {
+        let text = "there is no terminal to ask for the passphrase at; hand it over on a descriptor: \
+                    --passphrase-fd, or --new-passphrase-fd for one more";
+        return Err(Refused::new(Exit::WrongKey, text).into());
+    }
+    Ok(passphrase::ask(prompt)?)
 }
 
 fn has_terminal() -> bool {

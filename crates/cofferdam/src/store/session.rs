@@ -8,6 +8,7 @@ use super::exit::{Exit, Refused};
 use super::options::StoreOptions;
 use super::place::Trusted;
 use super::secret::Held;
+use super::shown;
 use crate::Failure;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,14 +36,25 @@ pub(super) struct Session {
 }
 
 /// The locks of a store that threads share.
-pub(super) struct Shared {
-    _lock: Lock,
+pub(super) struct Shared(Lock);
+
+impl Shared {
+    /// The store was closed: nobody changes it any more.
+    pub(super) fn end(mut self, volume: &Volume) {
+        if let Some(writer) = &mut self.0.writing {
+            // Without it the next one to write is more careful than it has to be.
+            let _ = volume.with(|store| {
+                writer.closed(store);
+                Ok(())
+            });
+        }
+    }
 }
 
 /// One of the two, kept as long as the store is open.
 struct Lock {
     _reading: Option<Hold>,
-    _writing: Option<Writer>,
+    writing: Option<Writer>,
 }
 
 /// A store that was found, with its locks.
@@ -50,7 +62,6 @@ struct Found {
     media: Media,
     trusted: Trusted,
     lock: Lock,
-    holds: Option<Holds>,
 }
 
 impl Session {
@@ -139,6 +150,9 @@ impl Session {
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         let held = self.holds.as_ref().is_some_and(Holds::any);
         self.store.finish(now(), held).map_err(|error| self.about(b"", &error))?;
+        if let Some(writer) = &mut self.lock.writing {
+            writer.closed(&self.store);
+        }
         self.remember();
         Ok(())
     }
@@ -175,7 +189,7 @@ impl Session {
 
     /// Lets threads share the store. What comes with it has the locks, and is dropped after it.
     pub(super) fn share(self) -> (Volume, Shared) {
-        (Volume::new(self.store, self.holds), Shared { _lock: self.lock })
+        (Volume::new(self.store, self.holds), Shared(self.lock))
     }
 
     fn remember(&mut self) {
@@ -189,7 +203,7 @@ impl Session {
     /// An error about a path in the store, or with none about the store.
     pub(super) fn about(&mut self, path: &[u8], error: &Error) -> Failure {
         let explained = self.store.explain(error.clone());
-        let store = self.path.display();
+        let store = shown::path(&self.path);
         // It names the path already.
         let named = matches!(&explained, Error::Damaged(damage) if damage.path.is_some());
         if path.is_empty() || named {
@@ -221,23 +235,16 @@ fn find(options: &StoreOptions, access: Access) -> Result<Found, Failure> {
     let path = &options.store;
     // Whose it is stands in clear; nothing else is believed before the locks are there.
     let identity = identity_of(options)?;
-    let trusted = Trusted::find(path, identity, &options.trusted)?;
-    let (lock, holds) = match access {
-        Access::Read => {
-            let hold = Hold::take(&trusted.seal)?;
-            (Lock { _reading: Some(hold), _writing: None }, None)
-        }
-        Access::Write => {
-            let writer = Writer::take(&trusted.seal)?;
-            let holds = writer.holds()?;
-            (Lock { _reading: None, _writing: Some(writer) }, Some(holds))
-        }
+    let trusted = Trusted::find(path, identity, &options.trusted, access)?;
+    let lock = match access {
+        Access::Read => Lock { _reading: Some(Hold::take(&trusted.seal)?), writing: None },
+        Access::Write => Lock { _reading: None, writing: Some(Writer::take(&trusted.seal)?) },
     };
     let media = Media {
         store: Arc::from(host::open(path, access)?),
         seal: Arc::from(host::open(&trusted.seal, access)?),
     };
-    Ok(Found { media, trusted, lock, holds })
+    Ok(Found { media, trusted, lock })
 }
 
 fn identity_of(options: &StoreOptions) -> Result<Identity, Failure> {
@@ -251,7 +258,7 @@ fn identity_of(options: &StoreOptions) -> Result<Identity, Failure> {
                 attempts += 1;
                 std::thread::sleep(PAUSE);
             }
-            done => return done.map_err(|error| Refused::about(path.display(), &error).into()),
+            done => return done.map_err(|error| Refused::about(shown::path(path), &error).into()),
         }
     }
 }
@@ -292,8 +299,15 @@ fn open(
     let refused = |error: Error| {
         let failure = match &error {
             // The seal is no seal: the path to name is its.
-            Error::NotASeal => Refused::about(found.trusted.seal.display(), &error).into(),
-            _ => Failure::from(Refused::about(path.display(), &error)),
+            Error::NotASeal => Refused::about(shown::path(&found.trusted.seal), &error).into(),
+            Error::RolledBack { .. } | Error::KeysRolledBack { .. } => {
+                let used_for = found.trusted.used_for(&path).map(|other| {
+                    format!(" (its seal was last used for the store at {})", shown::path(other))
+                });
+                let used_for = used_for.unwrap_or_default();
+                Refused::about(format!("{}{used_for}", shown::path(&path)), &error).into()
+            }
+            _ => Failure::from(Refused::about(shown::path(&path), &error)),
         };
         Box::new(NotOpen { failure, error: Some(error) })
     };
@@ -306,7 +320,7 @@ fn open(
     let writer = writer.map(|randomness| randomness as &mut dyn store::medium::Randomness);
     let memory = memory(options.trusted.cache)
         .map_err(|failure| Box::new(NotOpen { failure, error: None }))?;
-    let store = match closed.open(&secret.secret(), memory, writer) {
+    let mut store = match closed.open(&secret.secret(), memory, writer) {
         Ok(store) => store,
         Err(error) => {
             let told = refused(error);
@@ -316,7 +330,10 @@ fn open(
         }
     };
     let identity = closed.identity();
-    let Found { trusted, lock, holds, .. } = found;
+    let Found { trusted, mut lock, .. } = found;
+    let opened = lock.writing.as_mut().map(|writer| writer.opened(&mut store)).transpose();
+    let failed = |error: host::Error| Box::new(NotOpen { failure: error.into(), error: None });
+    let holds = opened.map_err(failed)?;
     let mut session =
         Session { store, identity, trusted, secret, path, remembers: true, holds, lock };
     session.remember();

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use store::{Attributes, Kind, Time};
 
 /// A name or path for an error or a terminal: nothing in it can move the cursor.
@@ -21,6 +23,11 @@ pub(super) fn safe(name: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A path of this machine, for an error or a terminal.
+pub(super) fn path(path: &Path) -> String {
+    safe(path.as_os_str().as_bytes())
 }
 
 /// Letters that turn the writing direction or are not seen: a name with them can look like another.
@@ -110,6 +117,11 @@ pub(super) fn put_name(object: &mut Map<String, Value>, key: &str, name: &[u8]) 
         }
         object.insert(format!("{key}_hex"), digits.into());
     }
+}
+
+/// The same for paths of this machine.
+pub(super) fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) {
+    put_name(object, key, path.as_os_str().as_bytes());
 }
 
 /// What is known of a file, for JSON.

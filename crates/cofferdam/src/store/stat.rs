@@ -8,7 +8,7 @@ use super::troubles::Troubles;
 use super::{path, shown};
 use crate::{Context, Failure};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
                 let text = if context.json {
                     format!("{}\n", Value::Object(object))
                 } else {
-                    listed(&Value::Object(object))
+                    listed(&object)
                 };
                 crate::manual::print(text.as_bytes())?;
             }
@@ -53,13 +53,14 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 
 fn whole(session: &mut Session, options: &Options, context: &Context) -> Result<(), Failure> {
     let identity = session.identity.to_string();
-    let seal = session.trusted.seal.to_string_lossy().into_owned();
+    let seal = session.trusted.seal.clone();
     let store = session.store();
     let room = store.room();
-    let document = json!({
-        "store": options.store.store.to_string_lossy(),
+    let mut document = Map::new();
+    shown::put_path(&mut document, "store", &options.store.store);
+    shown::put_path(&mut document, "seal", &seal);
+    let rest = json!({
         "identity": identity,
-        "seal": seal,
         "commit": store.commit_number(),
         "changed": shown::time(store.commit_time()),
         "objects": room.objects,
@@ -68,21 +69,37 @@ fn whole(session: &mut Session, options: &Options, context: &Context) -> Result<
         "keys": store.keys().slots().len(),
         "generation": store.keys().keyring().generations(),
     });
-    let text = if context.json { format!("{document}\n") } else { listed(&document) };
+    if let Value::Object(rest) = rest {
+        document.extend(rest);
+    }
+    let text =
+        if context.json { format!("{}\n", Value::Object(document)) } else { listed(&document) };
     crate::manual::print(text.as_bytes())
 }
 
-/// One line for each thing.
-fn listed(document: &Value) -> String {
-    let Value::Object(object) = document else { return String::new() };
-    let width = object.keys().map(String::len).max().unwrap_or(0);
-    let mut text = String::new();
-    for (key, value) in object {
-        let value = match value {
-            Value::String(text) => shown::safe(text.as_bytes()),
-            other => other.to_string(),
+/// One line for each thing. A name that is not UTF-8 is shown as everywhere, not by its bytes.
+fn listed(object: &Map<String, Value>) -> String {
+    let plain = |(key, value): (&String, &Value)| {
+        let digits = object.get(&format!("{key}_hex")).and_then(Value::as_str);
+        let value = match (digits.and_then(bytes), value) {
+            (Some(bytes), _) => shown::safe(&bytes),
+            (None, Value::String(text)) => shown::safe(text.as_bytes()),
+            (None, other) => other.to_string(),
         };
-        let _ = writeln!(text, "{:<width$}  {value}", key.replace('_', " "));
+        (key.replace('_', " "), value)
+    };
+    let lines: Vec<_> =
+        object.iter().filter(|(key, _)| !key.ends_with("_hex")).map(plain).collect();
+    let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (key, value) in lines {
+        let _ = writeln!(text, "{key:<width$}  {value}");
     }
     text
+}
+
+/// What hexadecimal digits stand for.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }

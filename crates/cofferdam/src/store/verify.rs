@@ -7,7 +7,7 @@ use super::session::Session;
 use super::shown;
 use crate::{Context, Failure};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use store::{Finding, Report};
 
 /// Its options.
@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         }
     }
     if !report.findings.is_empty() {
-        let (count, store) = (report.findings.len(), options.store.store.display());
+        let (count, store) = (report.findings.len(), shown::path(&options.store.store));
         let text = format!(
             "{store}: {count} things are damaged, named above; `get -r` saves the rest, a backup \
              has the others"
@@ -68,7 +68,7 @@ fn sentence(finding: &Finding) -> String {
     let what = shown::safe(finding.what.as_bytes());
     let block = finding.block.map(|block| format!(" (block {block})")).unwrap_or_default();
     match &finding.path {
-        Some(path) => format!("{}: {what}{block}", shown::safe(path.as_bytes())),
+        Some(path) => format!("{}: {what}{block}", shown::safe(path)),
         None if finding.object == 0 => format!("{what}{block}"),
         None => format!("object {}: {what}{block}", finding.object),
     }
@@ -78,7 +78,17 @@ fn document(report: &Report) -> serde_json::Value {
     let findings: Vec<_> = report
         .findings
         .iter()
-        .map(|it| json!({ "object": it.object, "path": it.path, "block": it.block, "what": it.what }))
+        .map(|it| {
+            let mut told = Map::new();
+            told.insert("object".into(), it.object.into());
+            match &it.path {
+                Some(path) => shown::put_name(&mut told, "path", path),
+                None => drop(told.insert("path".into(), Value::Null)),
+            }
+            told.insert("block".into(), it.block.into());
+            told.insert("what".into(), it.what.as_str().into());
+            Value::Object(told)
+        })
         .collect();
     json!({
         "commit": report.commit, "objects": report.objects, "nodes": report.nodes,

@@ -1,9 +1,14 @@
 //! Stores from the command line: each way to fail has its exit code, says what helps, and loses
 //! nothing.
 
+mod codes;
 mod copying;
 mod keys;
+mod meanwhile;
+mod mounted;
+mod names;
 mod seals;
+mod terminal;
 mod trouble;
 mod whole;
 mod world;

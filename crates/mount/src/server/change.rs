@@ -38,6 +38,7 @@ impl<F: Files> Server<F> {
             read: wanted.read.map(|time| translate::time_or(time, now)),
             changed: wanted.changed.map(|time| translate::time_or(time, now)),
             status_changed: wanted.status_changed.map(translate::time),
+            made: None,
         };
         let owner_changes = change.user.is_some() || change.group.is_some();
         // Who may change a file's contents must not become its owner by that; the kernel leaves it

@@ -11,7 +11,7 @@ mod save;
 use crate::error::Error;
 use sha2::{Digest, Sha256};
 
-pub use restore::restore;
+pub use restore::{Restored, restore};
 pub use save::Saved;
 
 /// What a backup begins with.

@@ -1,11 +1,16 @@
 //! From a backup to a store.
+//!
+//! It gets an identity of its own: the store that the backup was made of may still be there, and each
+//! has a seal. So neither can be taken for the other, nor be opened with the other's seal.
 
 use super::{HEAD, MAGIC, Source, Sum, VERSION};
-use crate::error::Error;
-use crate::keys::{KEY_AREA_AT, KEY_AREA_BYTES, KeyArea, Secret};
+use crate::cipher::{Session, Sessions};
+use crate::error::{Error, Identity};
+use crate::keys::{KEY_AREA_AT, KEY_AREA_BYTES, KeyArea, Opened, Secret};
 use crate::medium::{Medium, Randomness};
 use crate::opening::{Media, refuse_if_there};
 use crate::place::{self, BLOCK, FIRST, NOWHERE};
+use crate::root::{Frame, Root};
 use crate::seal::Seal;
 use crate::superblock::Superblock;
 use alloc::vec;
@@ -16,8 +21,19 @@ const LONGEST_RUN: u64 = 1 << 16;
 /// The medium grows by at least so much at a time.
 const GROWTH: u64 = 64 << 20;
 
+/// What came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// Whose backup it was.
+    pub of: Identity,
+    /// The new store.
+    pub identity: Identity,
+    /// The commit that it has.
+    pub commit: u64,
+}
+
 /// Makes a store of a backup, on empty media. Only at the end it gets a seal: until then it is none.
-/// Gives the commit that it has. Who restores an older commit than the newest undoes what came
+/// Who restores an older commit than the newest undoes what came
 /// after, and nobody but the caller can know whether that is meant.
 ///
 /// # Errors
@@ -28,7 +44,7 @@ pub fn restore(
     secret: &Secret<'_>,
     randomness: &mut dyn Randomness,
     progress: &mut dyn FnMut(u64) -> bool,
-) -> Result<u64, Error> {
+) -> Result<Restored, Error> {
     refuse_if_there(media)?;
     let mut reading = Reading { source, sum: Sum::default() };
     let head: [u8; HEAD] = reading.array()?;
@@ -39,15 +55,19 @@ pub fn restore(
     if found != VERSION {
         return Err(Error::Version { what: "backup", found, known: VERSION });
     }
-    let superblock = Superblock::decode(&reading.array()?)?;
+    let old = Superblock::decode(&reading.array()?)?;
     let mut area = vec![0; KEY_AREA_BYTES];
     reading.fill(&mut area)?;
     let mut keys = KeyArea::decode(&area)?.open(secret)?;
     // The sum at the end is no proof, and comes after all the blocks: keys of another store would
     // open nothing here.
-    if keys.identity() != superblock.identity {
+    if keys.identity() != old.identity {
         return Err(Error::BackupDamaged);
     }
+    let mut identity = Identity([0; 16]);
+    randomness.fill(&mut identity.0);
+    keys.rename(identity);
+    let superblock = renamed(&old, identity, &keys, randomness)?;
     let store = &*media.store;
     let header = place::bytes(FIRST).max(KEY_AREA_AT + 2 * KEY_AREA_BYTES as u64);
     store.grow(header.max(store.size())).map_err(Error::Medium)?;
@@ -71,7 +91,22 @@ pub fn restore(
     };
     seal.write(&*media.seal, keys.keyring().seal_key())?;
     media.seal.sync().map_err(Error::SealMedium)?;
-    Ok(superblock.root.commit())
+    Ok(Restored { of: old.identity, identity, commit: superblock.root.commit() })
+}
+
+/// The same root, as another store's. Nodes and data do not say whose they are.
+fn renamed(
+    old: &Superblock,
+    identity: Identity,
+    keys: &Opened,
+    randomness: &mut dyn Randomness,
+) -> Result<Superblock, Error> {
+    let mut sessions = Sessions::of(keys.keyring());
+    let frame = Frame { identity: old.identity, features: old.features };
+    let root = Root::open(&old.root, frame, &mut sessions).map_err(|_| Error::BackupDamaged)?;
+    let session = Session::begin(&mut sessions, randomness)?;
+    let root = root.seal(Frame { identity, ..frame }, &session);
+    Ok(Superblock { identity, root, ..*old })
 }
 
 struct Reading<'a> {

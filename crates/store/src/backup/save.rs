@@ -4,7 +4,7 @@ use super::{HEAD, MAGIC, Sink, Sum, VERSION};
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::cipher::{Sessions, of_node, of_page};
-use crate::error::{Damage, Damaged, Error};
+use crate::error::{Damage, Damaged, Error, readable};
 use crate::files::extent::Extent;
 use crate::keys::{KEY_AREA_AT, KEY_AREA_BYTES};
 use crate::medium::{Medium, Trouble};
@@ -51,8 +51,7 @@ impl Store {
         let mut saved = saving.end()?;
         for damage in &mut saved.damages {
             let path = self.path_of(ObjectId(damage.object()));
-            damage.path =
-                path.map(|path| alloc::string::String::from_utf8_lossy(&path).into_owned());
+            damage.path = path.map(|path| readable(&path));
         }
         Ok(saved)
     }

@@ -46,6 +46,7 @@ impl Inode {
             links: self.links,
             size: self.size,
             blocks: self.blocks,
+            waiting: 0,
             read: self.read,
             changed: self.changed,
             status_changed: self.status_changed,

@@ -4,6 +4,8 @@ use crate::Store;
 use crate::attributes::{Attributes, Change, Kind, ObjectId, Time};
 use crate::error::{Damage, Damaged, Error};
 use crate::files::inode::Inode;
+use crate::files::writing::SMALL;
+use crate::place::BLOCK;
 use crate::tree::key::{Key, kind};
 
 /// Bits of a mode that are not the kind.
@@ -12,7 +14,19 @@ pub(super) const PERMISSIONS: u32 = 0o7777;
 impl Store {
     /// All that `stat` shows.
     pub fn attributes(&mut self, object: ObjectId) -> Result<Attributes, Error> {
-        Ok(self.inode(object)?.attributes(object))
+        let found = self.inode(object)?.attributes(object);
+        Ok(self.with_waiting(found))
+    }
+
+    /// Adds what `du` is to show of a file before it is written out. Where all that it can have is
+    /// there, nothing is looked at.
+    fn with_waiting(&self, found: Attributes) -> Attributes {
+        let holes = found.size.div_ceil(BLOCK as u64).saturating_sub(found.blocks);
+        if found.size <= SMALL || holes == 0 {
+            return found;
+        }
+        let most = usize::try_from(holes).unwrap_or(usize::MAX);
+        Attributes { waiting: self.pages.waiting_of(found.object.0, most) as u64, ..found }
     }
 
     /// Changes what `chmod`, `chown`, `truncate` and `utimensat` change, all at once or not at all.
@@ -41,9 +55,10 @@ impl Store {
         inode.group = change.group.unwrap_or(inode.group);
         inode.read = change.read.unwrap_or(inode.read);
         inode.changed = change.changed.unwrap_or(inode.changed);
+        inode.made = change.made.unwrap_or(inode.made);
         inode.status_changed = change.status_changed.unwrap_or(now);
         self.put_inode(object, &inode)?;
-        Ok(inode.attributes(object))
+        Ok(self.with_waiting(inode.attributes(object)))
     }
 
     /// Somebody opens an object: it stays, even without a name, until the last one closes it.

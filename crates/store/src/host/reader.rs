@@ -3,7 +3,8 @@
 //! A reader goes by the root it found, whose blocks the writer may have freed since. So it marks
 //! the lock file: `flock`, shared. The writer tries for that lock before it uses a freed block
 //! again; it gets it, and gives it back at once, only if there is no mark. Marks vanish with their
-//! processes.
+//! processes. What is to be left alone when one writer follows another, the lock file says, too
+//! ([`Writer::opened`](super::Writer::opened)).
 
 use super::{Error, lock_file};
 use rustix::fs::OFlags;

@@ -8,12 +8,22 @@
 //! The name of the writer, for the message that refuses a second one, and the marks of those who
 //! read ([`Hold`](super::Hold)) are in and on the small file beside it. That one goes by the seal's
 //! name: a reader who comes by a second hard link or a bind mount of the seal alone is not noticed.
+//!
+//! Readers outlive writers: a long backup sees one command write after the other, and each must leave
+//! alone what the one before has freed. So the last thing that a writer writes to that file is what
+//! it kept, and up to which commit. A writer that finds another commit than that, because one was
+//! killed, uses nothing that is free while somebody reads ([`Writer::opened`]).
 
+use super::record::Record;
 use super::{Error, Holder, Holds, lock_file};
+use crate::Store;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
+use std::format;
 use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::string::{String, ToString};
 use std::thread::sleep;
 use std::time::Duration;
 use std::vec::Vec;
@@ -26,10 +36,15 @@ const ATTEMPTS_AT_NAME: u32 = 20;
 
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// So many runs of blocks are kept in the lock file; with more, nothing that is free is used.
+const MOST_KEPT: usize = 10_000;
+
 /// The right to write to the store with that seal, until this is dropped.
 #[derive(Debug)]
 pub struct Writer {
     marks: File,
+    /// What the last writer kept for readers; when this one has closed the store, what it keeps.
+    kept: Option<Kept>,
     /// Where these are, to be named in errors.
     path: PathBuf,
     /// Holds the lock; the last field, so that it is dropped last.
@@ -43,14 +58,36 @@ impl Writer {
         let locked = lock(seal, &path, &about)?;
         let marks = lock_file::open(&path, &about, OFlags::RDWR)
             .map_err(Error::system("make the lock file", &path))?;
-        let writer = Self { marks, path, _seal: locked };
+        let kept = Kept::read(&marks);
+        let writer = Self { marks, kept, path, _seal: locked };
         let name = Holder::this().to_text();
         writer
-            .marks
-            .set_len(0)
-            .and_then(|()| (&writer.marks).write_all(name.as_bytes()))
+            .say(name.as_bytes())
             .map_err(Error::system("write to the lock file", &writer.path))?;
         Ok(writer)
+    }
+
+    fn say(&self, text: &[u8]) -> std::io::Result<()> {
+        self.marks.set_len(0).and_then(|()| self.marks.write_all_at(text, 0))
+    }
+
+    /// The store was opened with this lock, and nothing is changed in it yet: what somebody may be
+    /// reading in it is left alone. Tells whether somebody reads, for as long as it is kept.
+    pub fn opened(&mut self, store: &mut Store) -> Result<Holds, Error> {
+        let holds = self.holds()?;
+        // Who has no mark yet reads the seal later, and finds this commit or a later one.
+        if holds.any() {
+            let kept = self.kept.as_ref().filter(|kept| kept.commit == store.commit_number());
+            store.keep_for_readers(kept.map(|kept| &*kept.runs));
+        }
+        self.kept = None;
+        Ok(holds)
+    }
+
+    /// The store will not be changed any more.
+    pub fn closed(&mut self, store: &Store) {
+        let runs = store.kept_for_readers(MOST_KEPT);
+        self.kept = runs.map(|runs| Kept { commit: store.commit_number(), runs });
     }
 
     /// Tells whether somebody reads, for as long as it is kept.
@@ -63,7 +100,42 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         // A name that stays does no harm: it is read only if somebody has the lock.
-        let _ = self.marks.set_len(0);
+        let last = self.kept.as_ref().map(Kept::to_text);
+        let _ = self.say(last.unwrap_or_default().as_bytes());
+    }
+}
+
+/// What a writer leaves to the next one: free blocks that somebody may still read.
+#[derive(Debug)]
+struct Kept {
+    /// The last commit of that writer.
+    commit: u64,
+    /// First block and length of each run.
+    runs: Vec<(u64, u64)>,
+}
+
+impl Kept {
+    fn to_text(&self) -> String {
+        let runs: Vec<_> = self.runs.iter().map(|(at, count)| format!("{at}+{count}")).collect();
+        Record::default()
+            .with("commit", self.commit.to_string().as_bytes())
+            .with("kept", runs.join(" ").as_bytes())
+            .to_text()
+    }
+
+    /// Nothing if there is none, or it makes no sense: it may have been cut short.
+    fn read(marks: &File) -> Option<Self> {
+        let mut text = Vec::new();
+        marks.take(1 << 20).read_to_end(&mut text).ok()?;
+        let record = Record::parse(&text).ok()?;
+        let runs = record.text("kept")?.split_ascii_whitespace().map(|run| {
+            let (at, count) = run.split_once('+')?;
+            Some((at.parse().ok()?, count.parse().ok()?))
+        });
+        Some(Self {
+            commit: record.text("commit")?.parse().ok()?,
+            runs: runs.collect::<Option<_>>()?,
+        })
     }
 }
 

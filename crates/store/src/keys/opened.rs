@@ -65,6 +65,11 @@ impl Opened {
         Self { area_key: self.area_key.clone(), keyring: self.keyring.duplicate(), ..*self }
     }
 
+    /// From the next writing on they are another store's, with new copies of its own.
+    pub(crate) fn rename(&mut self, identity: Identity) {
+        self.identity = identity;
+    }
+
     /// Whose keys these are.
     pub fn identity(&self) -> Identity {
         self.identity

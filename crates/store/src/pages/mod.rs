@@ -94,6 +94,11 @@ impl Pages {
         self.dirty.len()
     }
 
+    /// How many of one file wait to be written; not more than `most`.
+    pub(crate) fn waiting_of(&self, object: u64, most: usize) -> usize {
+        self.dirty.range((object, 0)..=(object, u64::MAX)).take(most).count()
+    }
+
     /// How many are being written.
     pub(crate) fn flying(&self) -> usize {
         self.flying

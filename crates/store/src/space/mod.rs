@@ -291,6 +291,23 @@ impl Space {
         }
     }
 
+    /// Somebody reads an older commit: nothing that it may have is used until they have ended. If it
+    /// is not known which blocks those are, none that is free is.
+    pub(crate) fn keep_for_readers(&mut self, kept: Option<&[(u64, u64)]>) {
+        let possible = |&(start, blocks): &(u64, u64)| {
+            start >= FIRST && start.checked_add(blocks).is_some_and(|end| end <= self.end)
+        };
+        match kept.filter(|kept| kept.iter().all(possible)) {
+            Some(kept) => kept.iter().for_each(|&(start, blocks)| self.pins.hold(start, blocks)),
+            None => self.pins.keep_below(self.end, self.end.saturating_sub(self.used)),
+        }
+    }
+
+    /// The runs that are kept for those who read; nothing if it is not known which.
+    pub(crate) fn kept_for_readers(&self) -> Option<impl Iterator<Item = (u64, u64)> + '_> {
+        self.pins.for_readers()
+    }
+
     /// The transaction ends.
     pub(crate) fn fly(&mut self) {
         self.pins.fly();
@@ -380,7 +397,9 @@ impl Space {
             // disk.
             let mine = number.is_multiple_of(NODE_REGIONS) != long;
             let hint = self.hints.get(number as usize).copied().unwrap_or(Hint::NONE);
-            if (reach == Reach::Near && !mine) || u64::from(hint.longest) < least {
+            // Where nothing of old may be used, there is no choice.
+            let unwanted = reach == Reach::Near && !mine && !self.pins.unknown();
+            if unwanted || u64::from(hint.longest) < least || self.pins.all_of(number) {
                 continue;
             }
             if !hint.seen && reach != Reach::All {

@@ -91,6 +91,16 @@ impl Region {
         }
     }
 
+    /// The runs of set bits.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut at = 0;
+        core::iter::from_fn(move || {
+            let start = self.next(at, BLOCKS, true)?;
+            at = self.next(start, BLOCKS, false).unwrap_or(BLOCKS);
+            Some((start, at - start))
+        })
+    }
+
     /// The first bit in `from..to` that is so.
     fn next(&self, from: u64, to: u64, set: bool) -> Option<u64> {
         let mut at = from;
@@ -157,6 +167,13 @@ mod tests {
                 at += length + 1;
             }
             prop_assert_eq!(region.find(from, 8192, least, most), expected);
+            let mut again = Region::EMPTY;
+            for (start, blocks) in region.runs() {
+                prop_assert_eq!(again.set(start, blocks), 0);
+                prop_assert!(start == 0 || !bools[start as usize - 1]);
+                prop_assert!(bools.get((start + blocks) as usize).is_none_or(|set| !set));
+            }
+            prop_assert!(again == region);
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Finding {
     /// The object that it is about.
     pub object: u64,
     /// A path by which that can be found.
-    pub path: Option<String>,
+    pub path: Option<Vec<u8>>,
     /// The block, if it is about one.
     pub block: Option<u64>,
     /// What it is.

@@ -11,7 +11,6 @@ mod walk;
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::error::Error;
-use alloc::string::String;
 use alloc::vec::Vec;
 pub use findings::Finding;
 use walk::Walk;
@@ -70,13 +69,8 @@ impl Store {
         };
         report.findings.truncate(TOLD);
         for finding in &mut report.findings {
-            finding.path = self.text_path(ObjectId(finding.object));
+            finding.path = self.path_of(ObjectId(finding.object));
         }
         Ok(report)
-    }
-
-    fn text_path(&mut self, object: ObjectId) -> Option<String> {
-        let path = self.path_of(object)?;
-        Some(String::from_utf8_lossy(&path).into_owned())
     }
 }

@@ -72,6 +72,10 @@ impl Volume {
 
     /// Makes everything safe that was done before.
     pub fn sync(&self) -> Result<(), Error> {
+        // Where nothing can be changed there is nothing that is not safe.
+        if self.0.lock()?.store.is_read_only() {
+            return Ok(());
+        }
         self.0.sync()
     }
 }
