@@ -49,11 +49,12 @@ pub use attributes::{
 pub use committing::Landing;
 pub use error::{Damage, Damaged, Error, Identity};
 pub use files::SetExtra;
+pub use files::fetching::{Announcement, Fetch};
 pub use files::flushing::Job;
 pub use files::mapping::Mapping;
-pub use files::reading::{Announcement, Fetch, Reading};
+pub use files::reading::{Lent, Reading};
 pub use opening::{Closed, Media, Memory};
-pub use pages::{Frames, Heap};
+pub use pages::{AtOnce, Frames, Heap};
 pub use sealed_root::{ROOT_BYTES, SEALED_ROOT_BYTES, SealedRoot};
 pub use store::Store;
 pub use verify::{Finding, Progress, Report};

@@ -9,7 +9,7 @@ use store::host::{SystemRandomness, Volume};
 use store::keys::{NewSlot, Secret, Settings};
 use store::medium::Medium;
 use store::simulation::{Dice, Simulation};
-use store::{Change, Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Time};
+use store::{Change, Closed, Error, Kind, Make, Media, Memory, ObjectId, Store, Time};
 
 const KEY: [u8; 32] = [7; 32];
 const FILE: Make = Make { kind: Kind::File, permissions: 0o644, user: 0, group: 0, device: 0 };
@@ -28,7 +28,7 @@ fn now() -> Time {
 
 /// So little memory that pages are written out, dropped and read again all the time.
 fn memory() -> Memory {
-    Memory { frames: Box::new(Heap::new(96)), nodes: 64 }
+    Memory { frames: store::host::frames(96).unwrap(), nodes: 64 }
 }
 
 /// What a thread has done to a file of its own: what was synchronised last, and every state since.

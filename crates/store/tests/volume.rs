@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use store::host::{SystemRandomness, Volume};
 use store::keys::{NewSlot, Secret, Settings};
 use store::simulation::Simulation;
-use store::{Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Time};
+use store::{Change, Closed, Error, Kind, Make, Media, Memory, ObjectId, Seek, Store, Time};
 
 const KEY: [u8; 32] = [7; 32];
 const FILE: Make = Make { kind: Kind::File, permissions: 0o644, user: 0, group: 0, device: 0 };
 
 fn memory() -> Memory {
-    Memory { frames: Box::new(Heap::new(1024)), nodes: 256 }
+    Memory { frames: store::host::frames(1024).unwrap(), nodes: 256 }
 }
 
 fn media(medium: &Arc<Simulation>, seal: &Arc<Simulation>) -> Media {
@@ -93,4 +93,60 @@ fn what_is_listed_can_be_opened_whichever_block_is_damaged() {
     let closed = Closed::look(media(&medium, &seal)).unwrap();
     let mut store = closed.open(&Secret::KeyFile(&KEY), memory(), None).unwrap();
     assert_eq!(store.open(ObjectId(5000)), Err(Error::Stale));
+}
+
+#[test]
+fn what_is_being_written_is_no_hole() {
+    let (medium, seal) = (Arc::new(Simulation::new()), Arc::new(Simulation::new()));
+    let mut store = create(&medium, &seal);
+    let file = store.make(ObjectId::ROOT, b"f", &FILE, Time::default()).unwrap().object;
+    store.write(file, 8 << 12, &[7; 3 << 12], Time::default()).unwrap();
+    let seen = |store: &mut Store| {
+        let mut found = |what, from| store.seek(file, what, from);
+        [found(Seek::Data, 0), found(Seek::Hole, 8 << 12), found(Seek::Hole, 0)]
+    };
+    let expected = [Ok(8 << 12), Ok(11 << 12), Ok(0)];
+    assert_eq!(seen(&mut store), expected, "only in memory");
+    let mut job = store.take_job().unwrap().unwrap();
+    assert_eq!(seen(&mut store), expected, "on its way");
+    assert_eq!(store.attributes(file).unwrap().waiting, 3);
+    store.write(file, 9 << 12, &[8; 1 << 12], Time::default()).unwrap();
+    assert_eq!(seen(&mut store), expected, "on its way, and changed");
+    assert_eq!(store.attributes(file).unwrap().waiting, 3);
+    let done = job.run();
+    store.finish_job(job, done).unwrap();
+    assert_eq!(seen(&mut store), expected, "written");
+    store.sync(Time::default(), false).unwrap();
+    assert_eq!(seen(&mut store), expected, "safe");
+}
+
+#[test]
+fn pages_that_are_copied_become_nobody_elses() {
+    const LENGTH: usize = 100 << 12;
+    let (medium, seal) = (Arc::new(Simulation::new()), Arc::new(Simulation::new()));
+    let mut store = create(&medium, &seal);
+    let file = store.make(ObjectId::ROOT, b"f", &FILE, Time::default()).unwrap().object;
+    store.write(file, 0, &vec![7; LENGTH], Time::default()).unwrap();
+    let mut into = vec![9; LENGTH];
+    let reading = store.begin_read_of_file(file, 0, &mut into).unwrap();
+    assert_eq!(reading.length, LENGTH);
+    assert!(reading.fetches.is_empty() && !reading.lent.is_empty());
+    let cut = Change { size: Some(5 << 12), ..Change::default() };
+    store.change(file, &cut, Time::default()).unwrap();
+    // More than there are frames.
+    let other = store.make(ObjectId::ROOT, b"other", &FILE, Time::default()).unwrap().object;
+    for page in 0..2000 {
+        store.write(other, page << 12, &[8; 1 << 12], Time::default()).unwrap();
+        if page % 100 == 0 {
+            store.sync(Time::default(), false).unwrap();
+        }
+    }
+    reading.lent.copy(&mut into);
+    assert!(into[..5 << 12].iter().all(|byte| *byte == 7));
+    assert!(into[5 << 12..].iter().all(|byte| *byte == 0), "cut off");
+    store.copied(&reading.lent);
+    let grown = Change { size: Some(LENGTH as u64), ..Change::default() };
+    store.change(file, &grown, Time::default()).unwrap();
+    assert_eq!(store.read(file, 0, &mut into).unwrap(), LENGTH);
+    assert!(into[5 << 12..].iter().all(|byte| *byte == 0), "and back as zeros");
 }

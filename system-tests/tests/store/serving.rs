@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use store::host::{Access, Device, Segments, SystemRandomness, Volume, Writer};
 use store::keys::{NewSlot, Secret, Settings};
-use store::{Closed, Heap, Media, Memory, Store, Time};
+use store::{Closed, Media, Memory, Store, Time};
 
 /// A seal has two blocks.
 const SEAL: u64 = 8192;
@@ -33,7 +33,7 @@ pub(crate) struct Serving {
 
 /// Less than most suites use, so that pages and nodes are written out and read again.
 fn memory() -> Memory {
-    Memory { frames: Box::new(Heap::new(4096)), nodes: 1024 }
+    Memory { frames: store::host::frames(4096).unwrap(), nodes: 1024 }
 }
 
 impl Serving {

@@ -107,6 +107,7 @@ impl Place {
 pub(crate) fn said(output: std::io::Result<Output>) -> String {
     let output = output.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", output.status);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {errors}{printed}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }

@@ -95,19 +95,6 @@ impl Store {
         self.job_of(&keys).map(Some)
     }
 
-    /// Writes the dirty pages of one file.
-    pub(super) fn flush_object(&mut self, object: ObjectId) -> Result<(), Error> {
-        loop {
-            let keys = self.pages.dirty_of(object.0, JOB);
-            if keys.is_empty() {
-                return Ok(());
-            }
-            let mut job = self.job_of(&keys)?;
-            let done = job.run();
-            self.finish_job(job, done)?;
-        }
-    }
-
     fn job_of(&mut self, keys: &[PageKey]) -> Result<Job, Error> {
         let Some(session) = self.session.clone() else { return Err(Error::ReadOnly) };
         self.jobs += 1;

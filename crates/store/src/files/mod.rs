@@ -9,6 +9,7 @@ pub(crate) mod allocating;
 pub(crate) mod extent;
 mod extents;
 mod extras;
+pub(crate) mod fetching;
 pub(crate) mod flushing;
 pub(crate) mod inode;
 mod making;

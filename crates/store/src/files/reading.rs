@@ -1,16 +1,15 @@
 //! Reading: from memory what is there, and a plan for the rest.
 //!
-//! Whoever shares a store among threads does not keep it while pages are read and decrypted: the
-//! store gives out [`Fetch`]es, which need nothing but the medium, and takes them back. In between
-//! the file may have changed; then the fetched pages are not used.
+//! Of much that is in memory, where it is is all that is found out here: whoever shares a store among
+//! threads copies it while others have the store. The same goes for what is [missing](Fetch).
 
-use super::extent::{Extent, PAGES, Written};
+use super::extent::{Extent, PAGES};
+use super::fetching::Fetch;
 use crate::Store;
 use crate::attributes::{Kind, ObjectId};
-use crate::cipher::{Cipher, of_page};
-use crate::error::{Damage, Damaged, Error};
-use crate::medium::{Medium, Trouble};
-use crate::place::{self, BLOCK};
+use crate::error::Error;
+use crate::pages::AtOnce;
+use crate::place::BLOCK;
 use crate::tree::key::{Key, kind};
 use alloc::sync::Arc;
 use alloc::vec;
@@ -19,98 +18,51 @@ use alloc::vec::Vec;
 /// A file is at most so large: offsets are signed numbers to programs.
 pub(super) const LARGEST: u64 = i64::MAX as u64;
 
-/// Pages of a file that are on the medium and not in memory.
-pub struct Fetch {
-    object: ObjectId,
-    pages: Extent,
-    written: Written,
-    cipher: Arc<Cipher>,
-    medium: Arc<dyn Medium>,
-    /// Long enough; whoever had it before may have left more.
-    bytes: Vec<u8>,
-}
-
 /// What a read found in memory, and what has to be fetched for it.
 pub struct Reading {
     /// How many bytes it will be.
     pub length: usize,
     /// What is missing.
     pub fetches: Vec<Fetch>,
+    /// What is in memory and not copied yet.
+    pub lent: Lent,
 }
 
-impl Fetch {
-    /// Reads and decrypts the pages.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], which means nothing yet: while this went on, the file may have changed and
-    /// the blocks may have been used for something else. [`Store::fetched`] knows.
-    pub fn run(&mut self) -> Result<(), Error> {
-        self.bytes.resize(self.pages.pages as usize * BLOCK, 0);
-        let damaged = |index: u64| {
-            let what = Damaged::Page { object: self.object.0, page: self.pages.first + index };
-            Error::Damaged(Damage { block: self.written.address + index, what, path: None })
-        };
-        match self.medium.read(place::bytes(self.written.address), &mut self.bytes) {
-            Ok(()) => {}
-            Err(Trouble::Short) => return Err(damaged(0)),
-            Err(trouble) => return Err(Error::Medium(trouble)),
-        }
-        let pages = self.bytes.chunks_exact_mut(BLOCK).zip(&self.written.tags);
-        for (index, (page, tag)) in (0..).zip(pages) {
-            let nonce = place::nonce(self.written.birth, self.written.address + index);
-            let associated = of_page(self.object.0, self.pages.first + index);
-            self.cipher.open(&nonce, &associated, page, tag).map_err(|_| damaged(index))?;
-        }
-        Ok(())
+/// Pages in memory that are kept there to be copied while others have the store.
+#[must_use = "they are kept until this is handed back to `copied`"]
+pub struct Lent {
+    object: ObjectId,
+    /// Which page in which frame, from where in it, to where and how much.
+    pages: Vec<(u64, u32, usize, usize, usize)>,
+    frames: Option<Arc<dyn AtOnce>>,
+}
+
+impl Lent {
+    /// Whether there is nothing to copy.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
     }
 
-    /// Which pages: whose, from, and up to but not including.
-    pub fn span(&self) -> (ObjectId, u64, u64) {
-        (self.object, self.pages.first, self.pages.end())
-    }
-
-    /// Copies what overlaps to a buffer that begins at `offset` of the file. Whether it is what is in
-    /// the file, [`Store::fetched`] knows.
-    pub fn copy(&self, offset: u64, into: &mut [u8]) {
-        copy(self.pages.first * BLOCK as u64, &self.bytes, offset, into);
+    /// Copies them to the buffer that was read to.
+    pub fn copy(&self, into: &mut [u8]) {
+        for &(_, frame, within, at, length) in &self.pages {
+            if let (Some(frames), Some(into)) = (&self.frames, into.get_mut(at..at + length)) {
+                frames.read(frame as usize, within, into);
+            }
+        }
     }
 }
+
+/// Less is copied at once, with the store kept meanwhile: to lend pages costs something, too.
+const MUCH: usize = 64 << 10;
 
 /// Copies the part of `from`, which lies at `start`, that overlaps with `into`, which lies at `offset`.
-fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
+pub(super) fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
     let first = start.max(offset);
     let last = (start + from.len() as u64).min(offset + into.len() as u64);
     if first < last {
         let from = &from[(first - start) as usize..(last - start) as usize];
         into[(first - offset) as usize..(last - offset) as usize].copy_from_slice(from);
-    }
-}
-
-/// Bytes of the medium that will be read soon.
-pub struct Announcement {
-    medium: Arc<dyn Medium>,
-    at: u64,
-    length: u64,
-}
-
-impl Announcement {
-    /// Those of some fetches; what lies side by side is one.
-    pub fn of(fetches: &[Fetch]) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::new();
-        for fetch in fetches {
-            let at = place::bytes(fetch.written.address);
-            let length = fetch.pages.pages * BLOCK as u64;
-            match all.last_mut() {
-                Some(last) if last.at + last.length == at => last.length += length,
-                _ => all.push(Self { medium: fetch.medium.clone(), at, length }),
-            }
-        }
-        all
-    }
-
-    /// Says it to the medium.
-    pub fn make(&self) {
-        self.medium.foresee(self.at, self.length);
     }
 }
 
@@ -121,7 +73,8 @@ impl Store {
         self.read_contents(object, offset, into)
     }
 
-    /// Reads what of a file is in memory, or in no block at all, and says what is missing.
+    /// Reads what of a file is in memory, or in no block at all, and says what is missing. Of much,
+    /// what is in memory is lent.
     pub fn begin_read_of_file(
         &mut self,
         object: ObjectId,
@@ -129,33 +82,31 @@ impl Store {
         into: &mut [u8],
     ) -> Result<Reading, Error> {
         self.check_is_file(object)?;
-        self.begin_read(object, offset, into)
-    }
-
-    /// Pages of `from..from + length` that are on the medium and not in memory, to be fetched before
-    /// somebody asks for them.
-    pub fn fetch_ahead(
-        &mut self,
-        object: ObjectId,
-        from: u64,
-        length: u64,
-    ) -> Result<Vec<Fetch>, Error> {
-        let size = self.inode(object)?.size;
-        let end = from.saturating_add(length).min(size).div_ceil(BLOCK as u64);
-        let mut page = from / BLOCK as u64;
-        let mut fetches = Vec::new();
-        while page < end {
-            if self.pages.has((object.0, page)) {
-                page += 1;
-                continue;
-            }
-            let missing = self.missing(object, page, end)?;
-            page = missing.end();
-            if let Some(written) = missing.written.clone() {
-                fetches.push(self.fetch(object, missing, written)?);
+        let frames = self.pages.at_once().filter(|_| into.len() >= MUCH).cloned();
+        let mut lent = Lent { object, pages: Vec::new(), frames };
+        match self.begin_read(object, offset, into, &mut lent) {
+            Ok((length, fetches)) => Ok(Reading { length, fetches, lent }),
+            Err(error) => {
+                self.copied(&lent);
+                Err(error)
             }
         }
-        Ok(fetches)
+    }
+
+    /// Takes lent pages back.
+    pub fn copied(&mut self, lent: &Lent) {
+        if lent.is_empty() {
+            return;
+        }
+        // If the file's records are damaged by now, they count as part of it.
+        let size = self.inode(lent.object).map_or(u64::MAX, |inode| inode.size);
+        for &(page, ..) in &lent.pages {
+            let key = (lent.object.0, page);
+            self.pages.unmap(key, false);
+            if page >= size.div_ceil(BLOCK as u64) {
+                self.pages.let_go(key);
+            }
+        }
     }
 
     fn check_is_file(&mut self, object: ObjectId) -> Result<(), Error> {
@@ -172,14 +123,15 @@ impl Store {
         offset: u64,
         into: &mut [u8],
     ) -> Result<usize, Error> {
-        let reading = self.begin_read(object, offset, into)?;
-        for mut fetch in reading.fetches {
+        let mut lent = Lent { object, pages: Vec::new(), frames: None };
+        let (length, fetches) = self.begin_read(object, offset, into, &mut lent)?;
+        for mut fetch in fetches {
             let done = fetch.run();
-            fetch.copy(offset, &mut into[..reading.length]);
+            fetch.copy(offset, &mut into[..length]);
             // Nobody could change the file in between.
             self.fetched(fetch, done)?;
         }
-        Ok(reading.length)
+        Ok(length)
     }
 
     fn begin_read(
@@ -187,7 +139,8 @@ impl Store {
         object: ObjectId,
         offset: u64,
         into: &mut [u8],
-    ) -> Result<Reading, Error> {
+        lent: &mut Lent,
+    ) -> Result<(usize, Vec<Fetch>), Error> {
         let inode = self.inode(object)?;
         let length = inode.size.saturating_sub(offset).min(into.len() as u64) as usize;
         let into = &mut into[..length];
@@ -197,6 +150,13 @@ impl Store {
             let place = offset + at as u64;
             let (page, within) = (place / BLOCK as u64, (place % BLOCK as u64) as usize);
             let part = (BLOCK - within).min(length - at);
+            if lent.frames.is_some()
+                && let Some(frame) = self.pages.lend((object.0, page))
+            {
+                lent.pages.push((page, frame, within, at, part));
+                at += part;
+                continue;
+            }
             if self.pages.read((object.0, page), within, &mut into[at..at + part]) {
                 at += part;
                 continue;
@@ -218,50 +178,7 @@ impl Store {
             }
             at = upto;
         }
-        Ok(Reading { length, fetches })
-    }
-
-    /// Takes fetched pages into the cache. Says whether they are right: if not, the file changed
-    /// meanwhile, and has to be read again.
-    ///
-    /// # Errors
-    /// What the fetch found, if the file did not change.
-    pub fn fetched(&mut self, fetch: Fetch, done: Result<(), Error>) -> Result<bool, Error> {
-        let taken = self.take(&fetch, done);
-        self.keep_buffer(fetch.bytes);
-        taken
-    }
-
-    /// Gives a fetch that will be run now a buffer that was used before. The system would clear each
-    /// page of a new one, which takes as long as reading it.
-    pub fn lend_buffer(&mut self, fetch: &mut Fetch) {
-        if fetch.bytes.capacity() == 0 {
-            fetch.bytes = self.buffers.pop().unwrap_or_default();
-        }
-    }
-
-    fn take(&mut self, fetch: &Fetch, done: Result<(), Error>) -> Result<bool, Error> {
-        let object = fetch.object;
-        let now = self.extent_at(object, fetch.pages.first)?;
-        let same = now.is_some_and(|now| {
-            now.end() >= fetch.pages.end()
-                && now.part(fetch.pages.first, fetch.pages.end()).written.as_ref()
-                    == Some(&fetch.written)
-        });
-        if !same {
-            return Ok(false);
-        }
-        done.map_err(|error| self.explain(error))?;
-        let mut right = true;
-        for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.chunks_exact(BLOCK)) {
-            // What is in memory by now may be newer.
-            let key = (object.0, page);
-            right &= !self.pages.is_dirty(key)
-                && !self.pages.is_flying(key)
-                && self.pages.writers(key) == 0;
-            self.pages.add_clean(key, bytes);
-        }
-        Ok(right)
+        Ok((length, fetches))
     }
 
     /// Brings a page into the cache, if it is on the medium. Says whether it is in the cache.
@@ -287,7 +204,12 @@ impl Store {
     }
 
     /// What lies at a page and, of the same nature and not in memory, after it, up to `to`.
-    fn missing(&mut self, object: ObjectId, page: u64, to: u64) -> Result<Extent, Error> {
+    pub(super) fn missing(
+        &mut self,
+        object: ObjectId,
+        page: u64,
+        to: u64,
+    ) -> Result<Extent, Error> {
         let mut end = to.min(page + PAGES);
         for next in page + 1..end {
             if self.pages.has((object.0, next)) {
@@ -302,14 +224,6 @@ impl Store {
             }
             None => Extent { first: page, pages: end - page, written: None },
         })
-    }
-
-    fn fetch(&mut self, object: ObjectId, pages: Extent, written: Written) -> Result<Fetch, Error> {
-        let cipher = self.tree.sessions().cipher(written.session).ok_or_else(|| {
-            let what = Damaged::Page { object: object.0, page: pages.first };
-            Error::Damaged(Damage { block: written.address, what, path: None })
-        })?;
-        Ok(Fetch { object, pages, written, cipher, medium: self.medium.clone(), bytes: Vec::new() })
     }
 
     /// A small file's bytes, which are an item of the tree; where there are none, nothing changes.

@@ -118,6 +118,12 @@ impl Store {
         Ok(())
     }
 
+    /// Whether something that has no name any more is still open.
+    pub(crate) fn has_nameless(&mut self) -> Result<bool, Error> {
+        let to = Key::new(0, kind::ORPHAN + 1, 0);
+        Ok(self.tree.first(Key::new(0, kind::ORPHAN, 0), to)?.is_some())
+    }
+
     /// Removes what lost its last name while it was open, and was never closed: a crash, or a kill.
     pub(crate) fn remove_orphans(&mut self) -> Result<(), Error> {
         let to = Key::new(0, kind::ORPHAN + 1, 0);

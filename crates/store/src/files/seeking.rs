@@ -19,24 +19,23 @@ impl Store {
         if offset >= inode.size {
             return Err(Error::NothingThere);
         }
-        // Where a dirty page is, is known only once it is written.
-        self.flush_object(object)?;
         let end = inode.size;
-        if self.tree.get(Key::new(object.0, kind::CONTENT, 0))?.is_some() {
-            let data_end = end.min(BLOCK as u64);
-            return match what {
-                Seek::Data if offset < data_end => Ok(offset),
-                Seek::Data => Err(Error::NothingThere),
-                Seek::Hole => Ok(offset.max(data_end)),
-            };
-        }
+        let small = self.tree.get(Key::new(object.0, kind::CONTENT, 0))?.is_some();
         let mut at = offset;
         while at < end {
             let page = at / BLOCK as u64;
-            let (is_data, upto) = match self.extent_from(object, page)? {
+            let (on_medium, upto) = match self.extent_from(object, page)? {
                 Some(extent) if extent.first <= page => (extent.written.is_some(), extent.end()),
                 Some(extent) => (false, extent.first),
                 None => (false, u64::MAX / BLOCK as u64),
+            };
+            // A page that only memory has is in no record, also while it is being written.
+            let (is_data, upto) = match self.pages.next_waiting(object.0, page) {
+                _ if on_medium => (true, upto),
+                Some(waiting) if waiting == page => (true, page + 1),
+                _ if small && page == 0 => (true, 1),
+                Some(waiting) => (false, upto.min(waiting)),
+                None => (false, upto),
             };
             if is_data == (what == Seek::Data) {
                 return Ok(at);

@@ -5,13 +5,17 @@
 //! addresses for nearly every page that is read.
 
 use super::Error;
-use crate::pages::{Frames, Heap};
+use crate::pages::{AtOnce, Frames};
 use crate::place::BLOCK;
 use memmap2::{Advice, MmapMut};
 use std::boxed::Box;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec::Vec;
 
-/// A large page: less than that is not worth a mapping.
+/// A large page.
 const LARGE: usize = 2 << 20;
+/// Frames of one mapping. Each has a lock, which is kept for as long as one page is copied.
+const PART: usize = 8 * LARGE / BLOCK;
 
 /// So many frames, in large pages where the kernel gives them. It gives memory only when it is first
 /// used.
@@ -20,35 +24,63 @@ const LARGE: usize = 2 << 20;
 /// [`Error::Memory`]: there is not so much.
 pub fn frames(count: usize) -> Result<Box<dyn Frames>, Error> {
     let bytes = count.saturating_mul(BLOCK);
-    if bytes < LARGE {
-        return Ok(Box::new(Heap::new(count)));
+    let refused = |cause| Error::Memory { bytes, cause };
+    // Asked for as a whole first: in parts, the kernel would promise more than there is.
+    drop(MmapMut::map_anon(bytes).map_err(refused)?);
+    let mut parts = Vec::new();
+    for first in (0..count).step_by(PART) {
+        let part = MmapMut::map_anon(PART.min(count - first) * BLOCK).map_err(refused)?;
+        // A kernel without large pages gives small ones.
+        let _ = part.advise(Advice::HugePage);
+        parts.push(Mutex::new(part));
     }
-    let memory = MmapMut::map_anon(bytes).map_err(|cause| Error::Memory { bytes, cause })?;
-    // A kernel without large pages gives small ones.
-    let _ = memory.advise(Advice::HugePage);
-    Ok(Box::new(LargePages(memory)))
+    Ok(Box::new(LargePages { count, parts: Arc::new(Parts(parts)) }))
 }
 
-/// Frames in a mapping of their own.
-struct LargePages(MmapMut);
+/// Frames in mappings of their own.
+struct LargePages {
+    count: usize,
+    parts: Arc<Parts>,
+}
+
+struct Parts(Vec<Mutex<MmapMut>>);
+
+impl Parts {
+    fn with(&self, frame: usize, at: usize, length: usize, copy: impl FnOnce(&mut [u8])) {
+        let Some(part) = self.0.get(frame / PART) else { return };
+        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = frame % PART * BLOCK + at;
+        if let Some(bytes) = part.get_mut(start..start + length) {
+            copy(bytes);
+        }
+    }
+}
+
+impl AtOnce for Parts {
+    fn read(&self, frame: usize, at: usize, into: &mut [u8]) {
+        self.with(frame, at, into.len(), |bytes| into.copy_from_slice(bytes));
+    }
+
+    fn write(&self, frame: usize, at: usize, from: &[u8]) {
+        self.with(frame, at, from.len(), |bytes| bytes.copy_from_slice(from));
+    }
+}
 
 impl Frames for LargePages {
     fn count(&self) -> usize {
-        self.0.len() / BLOCK
+        self.count
     }
 
     fn read(&self, frame: usize, at: usize, into: &mut [u8]) {
-        let start = frame * BLOCK + at;
-        if let Some(from) = self.0.get(start..start + into.len()) {
-            into.copy_from_slice(from);
-        }
+        self.parts.read(frame, at, into);
     }
 
     fn write(&mut self, frame: usize, at: usize, from: &[u8]) {
-        let start = frame * BLOCK + at;
-        if let Some(into) = self.0.get_mut(start..start + from.len()) {
-            into.copy_from_slice(from);
-        }
+        self.parts.write(frame, at, from);
+    }
+
+    fn at_once(&self) -> Option<Arc<dyn AtOnce>> {
+        Some(self.parts.clone())
     }
 }
 
@@ -60,7 +92,7 @@ mod tests {
 
     #[test]
     fn few_and_many_frames_keep_what_is_written_to_them() {
-        for count in [1, 511, 512, 1025] {
+        for count in [1, 511, 512, 1025, PART + 1] {
             let mut frames = frames(count).expect("memory");
             assert_eq!(frames.count(), count);
             for frame in 0..count {

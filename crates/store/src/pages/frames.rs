@@ -1,6 +1,7 @@
 //! The memory that pages are kept in.
 
 use crate::place::BLOCK;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -14,6 +15,20 @@ pub trait Frames: Send {
     fn read(&self, frame: usize, at: usize, into: &mut [u8]);
     /// Copies to a frame; frame and place are within bounds.
     fn write(&mut self, frame: usize, at: usize, from: &[u8]);
+    /// The same memory for several threads at once, if it can be had so: then nobody has to keep the
+    /// store while pages are copied.
+    fn at_once(&self) -> Option<Arc<dyn AtOnce>> {
+        None
+    }
+}
+
+/// Frames that several threads read and write at once. The store sees to it that what they do makes
+/// sense.
+pub trait AtOnce: Send + Sync {
+    /// Copies from a frame; frame and place are within bounds.
+    fn read(&self, frame: usize, at: usize, into: &mut [u8]);
+    /// Copies to a frame; frame and place are within bounds.
+    fn write(&self, frame: usize, at: usize, from: &[u8]);
 }
 
 /// Frames on the heap.

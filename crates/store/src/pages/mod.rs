@@ -7,12 +7,14 @@
 
 mod frames;
 mod mapped;
+mod outside;
 
 use crate::place::BLOCK;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-pub use frames::{Frames, Heap};
+pub use frames::{AtOnce, Frames, Heap};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use mapped::{Watched, known};
@@ -49,6 +51,7 @@ const FIRST: u64 = 64;
 /// The cache.
 pub(crate) struct Pages {
     frames: Box<dyn Frames>,
+    at_once: Option<Arc<dyn AtOnce>>,
     index: HashMap<PageKey, u32>,
     /// How many pages of each object are here: most files that are removed have none.
     held: HashMap<u64, u32>,
@@ -59,7 +62,9 @@ pub(crate) struct Pages {
     writable: BTreeMap<PageKey, Watched>,
     /// Frames that somebody maps.
     mapped: usize,
-    flying: usize,
+    /// Frames that are reserved.
+    arriving: usize,
+    flying: BTreeSet<PageKey>,
     hand: usize,
     /// How often all of the index was gone through.
     #[cfg(test)]
@@ -76,13 +81,15 @@ impl Pages {
             // Whoever reads need not wait while they grow.
             index: HashMap::with_capacity(frames.count().min(MANY)),
             slots: Vec::with_capacity(frames.count().min(MANY)),
+            at_once: frames.at_once(),
             frames,
             held: HashMap::new(),
             free: Vec::new(),
             dirty: BTreeSet::new(),
             writable: BTreeMap::new(),
             mapped: 0,
-            flying: 0,
+            arriving: 0,
+            flying: BTreeSet::new(),
             hand: 0,
             #[cfg(test)]
             searches: 0,
@@ -94,19 +101,32 @@ impl Pages {
         self.dirty.len()
     }
 
-    /// How many of one file wait to be written; not more than `most`.
+    /// How many of one file only memory has; not more than `most`.
     pub(crate) fn waiting_of(&self, object: u64, most: usize) -> usize {
-        self.dirty.range((object, 0)..=(object, u64::MAX)).take(most).count()
+        let all = (object, 0)..=(object, u64::MAX);
+        let flying = self.flying.range(all.clone()).filter(|key| !self.dirty.contains(key));
+        self.dirty.range(all).chain(flying).take(most).count()
+    }
+
+    /// The first page of a file from `page` on that only memory has.
+    pub(crate) fn next_waiting(&self, object: u64, page: u64) -> Option<u64> {
+        let first = |set: &BTreeSet<PageKey>| {
+            set.range((object, page)..=(object, u64::MAX)).next().map(|key| key.1)
+        };
+        match (first(&self.dirty), first(&self.flying)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// How many are being written.
     pub(crate) fn flying(&self) -> usize {
-        self.flying
+        self.flying.len()
     }
 
     /// Whether writers should wait until some have been written: half of the frames are not clean.
     pub(crate) fn crowded(&self) -> bool {
-        self.dirty.len() + self.flying >= (self.usable() / 2).max(1)
+        self.dirty.len() + self.flying.len() >= (self.usable() / 2).max(1)
     }
 
     /// How many pages may be written to at a time, so that there are frames for them as long as it
@@ -115,9 +135,9 @@ impl Pages {
         (self.usable() / 8).max(1)
     }
 
-    /// Frames that a page may be found for: those that nobody maps.
+    /// Frames that a page may be found for: those that nobody maps, and that nothing arrives in.
     fn usable(&self) -> usize {
-        self.frames.count().saturating_sub(self.mapped)
+        self.frames.count().saturating_sub(self.mapped + self.arriving)
     }
 
     pub(crate) fn has(&self, key: PageKey) -> bool {
@@ -143,7 +163,7 @@ impl Pages {
         if self.index.contains_key(&key) {
             return;
         }
-        if let Ok(frame) = self.take_frame(key, State::Clean) {
+        if let Ok(frame) = self.take_frame(key) {
             self.frames.write(frame as usize, 0, page);
         }
     }
@@ -160,7 +180,7 @@ impl Pages {
         let frame = if let Some(&frame) = self.index.get(&key) {
             frame
         } else {
-            let frame = self.take_frame(key, State::Clean)?;
+            let frame = self.take_frame(key)?;
             match page {
                 Some(page) => self.frames.write(frame as usize, 0, page),
                 None if from.len() == BLOCK => {}
@@ -202,7 +222,7 @@ impl Pages {
         }
         slot.state = State::Flying;
         slot.job = job;
-        self.flying += 1;
+        self.flying.insert(key);
         self.dirty.remove(&key);
         self.frames.read(frame as usize, 0, into);
         if let Some(watched) = self.writable.get_mut(&key) {
@@ -224,7 +244,7 @@ impl Pages {
             State::FlyingDirty => slot.state = State::Dirty,
             State::Clean | State::Dirty => return false,
         }
-        self.flying -= 1;
+        self.flying.remove(&key);
         true
     }
 
@@ -239,12 +259,6 @@ impl Pages {
                 watched.known = Some(known(page));
             }
         }
-    }
-
-    /// Dirty pages of one object, at most `most`.
-    pub(crate) fn dirty_of(&self, object: u64, most: usize) -> Vec<PageKey> {
-        let mine = self.dirty.range((object, 0)..=(object, u64::MAX));
-        mine.filter(|&&key| !self.is_flying(key)).take(most).copied().collect()
     }
 
     /// Whether a page is being written.
@@ -301,9 +315,7 @@ impl Pages {
     fn drop_page(&mut self, key: PageKey) -> bool {
         let Some(&frame) = self.index.get(&key) else { return false };
         let Some(slot) = self.slots.get_mut(frame as usize) else { return false };
-        if let Some(Slot { state: State::Flying | State::FlyingDirty, .. }) = slot {
-            self.flying -= 1;
-        }
+        self.flying.remove(&key);
         let dirty = self.dirty.remove(&key);
         match slot {
             // Somebody sees the frame: it becomes nobody else's, and is zeros.
@@ -322,13 +334,16 @@ impl Pages {
     }
 
     /// A frame for a page, with whatever is in it.
-    fn take_frame(&mut self, key: PageKey, state: State) -> Result<u32, NoFrame> {
+    fn take_frame(&mut self, key: PageKey) -> Result<u32, NoFrame> {
         let frame = self.find_frame().ok_or(NoFrame)?;
-        self.slots[frame as usize] =
-            Some(Slot { key, state, job: 0, used: true, mapped: 0, writable: 0 });
-        self.index.insert(key, frame);
-        *self.held.entry(key.0).or_insert(0) += 1;
+        self.put(Slot::clean(key), frame);
         Ok(frame)
+    }
+
+    fn put(&mut self, slot: Slot, frame: u32) {
+        self.index.insert(slot.key, frame);
+        *self.held.entry(slot.key.0).or_insert(0) += 1;
+        self.slots[frame as usize] = Some(slot);
     }
 
     /// A page is not here any more; gives the frame that it was in.

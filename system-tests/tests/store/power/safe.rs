@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::host::{Access, Device, Segments, SystemRandomness, Volume, Writer};
 use store::keys::{NewSlot, Secret, Settings};
 use store::medium::Medium;
-use store::{Closed, Error, Heap, Kind, Make, Media, Memory, ObjectId, Store, Time};
+use store::{Closed, Error, Kind, Make, Media, Memory, ObjectId, Store, Time};
 
 /// A seal has two blocks.
 const SEAL: u64 = 8192;
@@ -17,7 +17,7 @@ const SEAL: u64 = 8192;
 const MORE: &[u8] = b"written after the power came back";
 
 fn memory() -> Memory {
-    Memory { frames: Box::new(Heap::new(1024)), nodes: 256 }
+    Memory { frames: store::host::frames(1024).unwrap(), nodes: 256 }
 }
 
 /// The two halves, as they are made.

@@ -11,7 +11,7 @@ use store::host::{SystemRandomness, Volume};
 use store::keys::{NewSlot, Secret, Settings};
 use store::simulation::Simulation;
 use store::{
-    Attributes, Change, Closed, Damage, Damaged, Error, Heap, Media, ObjectId, Room, Store, Time,
+    Attributes, Change, Closed, Damage, Damaged, Error, Media, ObjectId, Room, Store, Time,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -30,7 +30,7 @@ pub(crate) struct Watched {
 }
 
 fn memory() -> store::Memory {
-    store::Memory { frames: Box::new(Heap::new(8192)), nodes: 2048 }
+    store::Memory { frames: store::host::frames(8192).unwrap(), nodes: 2048 }
 }
 
 fn media(medium: &Simulation, seal: &Simulation) -> Media {

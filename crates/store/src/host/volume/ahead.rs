@@ -9,7 +9,7 @@ use super::call::Call;
 use super::{Shared, State};
 use crate::attributes::ObjectId;
 use crate::error::Error;
-use crate::files::reading::{Announcement, Fetch};
+use crate::files::fetching::{Announcement, Fetch};
 use std::collections::VecDeque;
 use std::string::ToString;
 use std::sync::{Arc, MutexGuard, Weak};
@@ -136,7 +136,7 @@ impl Shared {
                 state = self.wait(state)?;
                 continue;
             };
-            state.store.lend_buffer(&mut fetch);
+            state.store.prepare(&mut fetch);
             drop(state);
             state = self.fetch(fetch)?;
         }
@@ -149,6 +149,8 @@ impl Shared {
         let mut state = self.lock()?;
         if done.is_ok() {
             let _ = state.store.fetched(fetch, done);
+        } else {
+            state.store.not_fetched(fetch);
         }
         state.ahead.loading.retain(|loading| *loading != span);
         state.store.tidy();
@@ -182,7 +184,7 @@ fn run(shared: &Weak<Shared>, call: &Call) {
             call.sleep(super::keeper::NAP);
             continue;
         };
-        state.store.lend_buffer(&mut fetch);
+        state.store.prepare(&mut fetch);
         drop(state);
         if shared.fetch(fetch).is_err() {
             return;

@@ -23,8 +23,13 @@ use call::Call;
 use commit::Commits;
 use std::boxed::Box;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+/// How often what found no room is tried again, and how long it waits when only somebody else can
+/// make some.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A store that threads share; its clones are the same one. When the last of them is dropped without
 /// its being [closed](Self::close), what was not synchronised is lost, as in a crash.
@@ -139,13 +144,25 @@ impl Shared {
         self.changed.wait(state).map_err(|_| Error::Stopped(Trouble::System(0)))
     }
 
-    /// Does something, once more if a commit has made room for it.
+    /// Does something, again if there was no room for it and that changes by a commit, or when
+    /// somebody closes what has no name any more: the kernel says that of a mounted file some time
+    /// after its name is gone.
     fn with<T>(&self, what: &mut dyn FnMut(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
         let mut state = self.lock()?;
         let mut done = what(&mut state.store);
-        if matches!(done, Err(Error::Full)) && state.store.commit_makes_room() {
-            drop(state);
-            self.make_safe()?;
+        for _ in 0..ATTEMPTS {
+            if !matches!(done, Err(Error::Full)) {
+                break;
+            }
+            if state.store.commit_makes_room() {
+                drop(state);
+                self.make_safe()?;
+            } else if state.store.has_nameless()? {
+                drop(state);
+                thread::sleep(PAUSE);
+            } else {
+                break;
+            }
             state = self.lock()?;
             done = what(&mut state.store);
         }

@@ -3,7 +3,7 @@
 use super::{Shared, Volume, now};
 use crate::attributes::{ObjectId, Time};
 use crate::error::Error;
-use crate::files::reading::Announcement;
+use crate::files::fetching::Announcement;
 
 const BLOCK: u64 = crate::place::BLOCK as u64;
 /// Dirty pages from which on writers help to write out.
@@ -28,6 +28,10 @@ impl Volume {
             if !announcements.is_empty() {
                 announcements.iter().for_each(Announcement::make);
                 shared.look_ahead.call();
+            }
+            if !reading.lent.is_empty() {
+                reading.lent.copy(&mut into[..reading.length]);
+                shared.lock()?.store.copied(&reading.lent);
             }
             if reading.fetches.is_empty() {
                 return Ok(reading.length);

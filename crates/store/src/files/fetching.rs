@@ -1,0 +1,222 @@
+//! Fetching: pages that are on the medium and not in memory.
+//!
+//! Whoever shares a store among threads does not keep it while pages are read and decrypted: the
+//! store gives out [`Fetch`]es, which need nothing but the medium and memory to put the pages in, and
+//! takes them back. In between the file may have changed; then the fetched pages are not used.
+
+use super::extent::{Extent, Written};
+use super::reading::copy;
+use crate::Store;
+use crate::attributes::ObjectId;
+use crate::cipher::{Cipher, of_page};
+use crate::error::{Damage, Damaged, Error};
+use crate::medium::{Medium, Trouble};
+use crate::pages::AtOnce;
+use crate::place::{self, BLOCK};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Pages of a file that are on the medium and not in memory.
+pub struct Fetch {
+    object: ObjectId,
+    pages: Extent,
+    written: Written,
+    cipher: Arc<Cipher>,
+    medium: Arc<dyn Medium>,
+    pub(super) bytes: Vec<u8>,
+    /// Frames for the first of the pages, to which they are copied as soon as they are decrypted;
+    /// nobody else's until the fetch is handed back.
+    reserved: Vec<u32>,
+    frames: Option<Arc<dyn AtOnce>>,
+}
+
+impl Fetch {
+    /// Reads and decrypts the pages.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], which means nothing yet: while this went on, the file may have changed and
+    /// the blocks may have been used for something else. [`Store::fetched`] knows.
+    pub fn run(&mut self) -> Result<(), Error> {
+        self.bytes.resize(self.pages.pages as usize * BLOCK, 0);
+        let damaged = |index: u64| {
+            let what = Damaged::Page { object: self.object.0, page: self.pages.first + index };
+            Error::Damaged(Damage { block: self.written.address + index, what, path: None })
+        };
+        match self.medium.read(place::bytes(self.written.address), &mut self.bytes) {
+            Ok(()) => {}
+            Err(Trouble::Short) => return Err(damaged(0)),
+            Err(trouble) => return Err(Error::Medium(trouble)),
+        }
+        let pages = self.bytes.chunks_exact_mut(BLOCK).zip(&self.written.tags);
+        for (index, (page, tag)) in (0..).zip(pages) {
+            let nonce = place::nonce(self.written.birth, self.written.address + index);
+            let associated = of_page(self.object.0, self.pages.first + index);
+            self.cipher.open(&nonce, &associated, page, tag).map_err(|_| damaged(index))?;
+            if let (Some(frames), Some(&frame)) = (&self.frames, self.reserved.get(index as usize))
+            {
+                frames.write(frame as usize, 0, page);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which pages: whose, from, and up to but not including.
+    pub fn span(&self) -> (ObjectId, u64, u64) {
+        (self.object, self.pages.first, self.pages.end())
+    }
+
+    /// Copies what overlaps to a buffer that begins at `offset` of the file. Whether it is what is in
+    /// the file, [`Store::fetched`] knows.
+    pub fn copy(&self, offset: u64, into: &mut [u8]) {
+        copy(self.pages.first * BLOCK as u64, &self.bytes, offset, into);
+    }
+}
+
+/// Bytes of the medium that will be read soon.
+pub struct Announcement {
+    medium: Arc<dyn Medium>,
+    at: u64,
+    length: u64,
+}
+
+impl Announcement {
+    /// Those of some fetches; what lies side by side is one.
+    pub fn of(fetches: &[Fetch]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for fetch in fetches {
+            let at = place::bytes(fetch.written.address);
+            let length = fetch.pages.pages * BLOCK as u64;
+            match all.last_mut() {
+                Some(last) if last.at + last.length == at => last.length += length,
+                _ => all.push(Self { medium: fetch.medium.clone(), at, length }),
+            }
+        }
+        all
+    }
+
+    /// Says it to the medium.
+    pub fn make(&self) {
+        self.medium.foresee(self.at, self.length);
+    }
+}
+
+impl Store {
+    /// Pages of `from..from + length` that are on the medium and not in memory, to be fetched before
+    /// somebody asks for them.
+    pub fn fetch_ahead(
+        &mut self,
+        object: ObjectId,
+        from: u64,
+        length: u64,
+    ) -> Result<Vec<Fetch>, Error> {
+        let size = self.inode(object)?.size;
+        let end = from.saturating_add(length).min(size).div_ceil(BLOCK as u64);
+        let mut page = from / BLOCK as u64;
+        let mut fetches = Vec::new();
+        while page < end {
+            if self.pages.has((object.0, page)) {
+                page += 1;
+                continue;
+            }
+            let missing = self.missing(object, page, end)?;
+            page = missing.end();
+            if let Some(written) = missing.written.clone() {
+                fetches.push(self.fetch(object, missing, written)?);
+            }
+        }
+        Ok(fetches)
+    }
+
+    /// Takes fetched pages into the cache. Says whether they are right: if not, the file changed
+    /// meanwhile, and has to be read again.
+    ///
+    /// # Errors
+    /// What the fetch found, if the file did not change.
+    pub fn fetched(&mut self, fetch: Fetch, done: Result<(), Error>) -> Result<bool, Error> {
+        let still = self.is_still_so(&fetch);
+        if !matches!((&still, &done), (Ok(true), Ok(()))) {
+            self.not_fetched(fetch);
+            return if still? {
+                done.map(|()| true).map_err(|error| self.explain(error))
+            } else {
+                Ok(false)
+            };
+        }
+        let mut right = true;
+        let mut reserved = fetch.reserved.into_iter();
+        for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.chunks_exact(BLOCK)) {
+            let key = (fetch.object.0, page);
+            // What is in memory by now may be newer.
+            right &= !self.pages.is_dirty(key) && !self.pages.is_flying(key);
+            match reserved.next() {
+                Some(frame) => self.pages.arrive(key, frame),
+                None => self.pages.add_clean(key, bytes),
+            }
+        }
+        self.keep_buffer(fetch.bytes);
+        Ok(right)
+    }
+
+    /// Gives a fetch that will be run now a buffer that was used before. The system would clear each
+    /// page of a new one, which takes as long as reading it.
+    pub(super) fn lend_buffer(&mut self, fetch: &mut Fetch) {
+        if fetch.bytes.capacity() == 0 {
+            fetch.bytes = self.buffers.pop().unwrap_or_default();
+        }
+    }
+
+    /// Prepares a fetch that will be run while others have the store, and then be handed to
+    /// [`fetched`](Self::fetched) or [`not_fetched`](Self::not_fetched): it copies pages to their
+    /// frames itself.
+    pub fn prepare(&mut self, fetch: &mut Fetch) {
+        self.lend_buffer(fetch);
+        if fetch.frames.is_none()
+            && let Some(frames) = self.pages.at_once().cloned()
+        {
+            fetch.frames = Some(frames);
+            let pages = &mut self.pages;
+            let reserve = core::iter::from_fn(|| pages.reserve());
+            fetch.reserved = reserve.take(fetch.pages.pages as usize).collect();
+        }
+    }
+
+    /// Takes a fetch back that brought nothing.
+    pub fn not_fetched(&mut self, fetch: Fetch) {
+        for frame in fetch.reserved {
+            self.pages.release(frame);
+        }
+        self.keep_buffer(fetch.bytes);
+    }
+
+    /// Whether the pages of a fetch are where they were when it was made.
+    fn is_still_so(&mut self, fetch: &Fetch) -> Result<bool, Error> {
+        let now = self.extent_at(fetch.object, fetch.pages.first)?;
+        Ok(now.is_some_and(|now| {
+            now.end() >= fetch.pages.end()
+                && now.part(fetch.pages.first, fetch.pages.end()).written.as_ref()
+                    == Some(&fetch.written)
+        }))
+    }
+
+    pub(super) fn fetch(
+        &mut self,
+        object: ObjectId,
+        pages: Extent,
+        written: Written,
+    ) -> Result<Fetch, Error> {
+        let cipher = self.tree.sessions().cipher(written.session).ok_or_else(|| {
+            let what = Damaged::Page { object: object.0, page: pages.first };
+            Error::Damaged(Damage { block: written.address, what, path: None })
+        })?;
+        Ok(Fetch {
+            object,
+            pages,
+            written,
+            cipher,
+            medium: self.medium.clone(),
+            bytes: Vec::new(),
+            reserved: Vec::new(),
+            frames: None,
+        })
+    }
+}
