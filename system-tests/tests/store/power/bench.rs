@@ -92,7 +92,9 @@ impl Bench {
         // From now on it goes when it is unmounted; or now, if it could not be mounted.
         said(Command::new("losetup").args(["--detach", &device]), 20);
         mounted.unwrap();
-        Mounted { path: self.at("system"), served: Some(served), _bench: self }
+        let name = Path::new(&device).file_name().unwrap_or_default();
+        let attached = Path::new("/sys/block").join(name).join("loop");
+        Mounted { path: self.at("system"), served: Some((served, attached)), _bench: self }
     }
 
     /// A disk that was cut, mounted; or why that cannot be.
@@ -128,8 +130,8 @@ fn mount(kind: Kind, what: &Path, at: &Path) -> io::Result<()> {
 /// A file system that is mounted.
 pub(super) struct Mounted<'a> {
     pub(super) path: PathBuf,
-    /// Who serves its disk; that ends after it.
-    served: Option<BackgroundSession>,
+    /// Who serves its disk, which ends after it, and what is there as long as the disk is used.
+    served: Option<(BackgroundSession, PathBuf)>,
     _bench: &'a Bench,
 }
 
@@ -148,7 +150,11 @@ impl Drop for Mounted<'_> {
             }
             sleep(Duration::from_millis(5));
         }
-        if let Some(served) = self.served.take() {
+        if let Some((served, attached)) = self.served.take() {
+            // The kernel lets go of it some time after it was unmounted.
+            while attached.exists() && Instant::now() < deadline {
+                sleep(Duration::from_millis(5));
+            }
             let ended = served.umount_and_join();
             assert!(std::thread::panicking() || ended.is_ok(), "the disk: {ended:?}");
         }

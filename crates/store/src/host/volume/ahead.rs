@@ -13,7 +13,7 @@ use crate::files::fetching::{Announcement, Fetch};
 use std::collections::VecDeque;
 use std::string::ToString;
 use std::sync::{Arc, MutexGuard, Weak};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 /// How far ahead at first, and at most.
@@ -24,7 +24,8 @@ const MOST: u64 = 8 << 20;
 const QUEUED: usize = (MOST / crate::place::BLOCK as u64) as usize;
 /// Readers that are remembered.
 const READERS: usize = 16;
-/// Threads that read ahead, at most: with the reader, as many as there are processors.
+/// Threads that read ahead, at most. There is one for each processor: while one waits for the medium,
+/// another decrypts.
 const THREADS: usize = 3;
 
 /// Pages that somebody is fetching, or soon will: whoever needs them waits, instead of fetching
@@ -160,14 +161,15 @@ impl Shared {
 }
 
 /// Starts the threads. They end when the volume is closed, or nobody has it any more.
-pub(super) fn start(shared: &Weak<Shared>, call: &Arc<Call>) {
+pub(super) fn start(shared: &Weak<Shared>, call: &Arc<Call>) -> Vec<JoinHandle<()>> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    for _ in 0..processors.clamp(1, THREADS) {
+    let start = |_| {
         let (shared, call) = (shared.clone(), call.clone());
-        // Without them, nothing is read ahead, or by the reader.
         let builder = thread::Builder::new().name("store-ahead".to_string());
-        let _ = builder.spawn(move || run(&shared, &call));
-    }
+        // Without them, nothing is read ahead, or by the reader.
+        builder.spawn(move || run(&shared, &call)).ok()
+    };
+    (0..processors.clamp(1, THREADS)).filter_map(start).collect()
 }
 
 fn run(shared: &Weak<Shared>, call: &Call) {

@@ -22,9 +22,11 @@ use ahead::Ahead;
 use call::Call;
 use commit::Commits;
 use std::boxed::Box;
+use std::mem::take;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
+use std::vec::Vec;
 
 /// How often what found no room is tried again, and how long it waits when only somebody else can
 /// make some.
@@ -46,7 +48,8 @@ struct Shared {
     look_ahead: Arc<Call>,
     /// Whether somebody reads an older commit.
     held: Box<dyn Fn() -> bool + Send + Sync>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The keeper, and who reads ahead.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct State {
@@ -80,17 +83,17 @@ impl Volume {
             call: Arc::default(),
             look_ahead: Arc::default(),
             held: Box::new(held),
-            keeper: Mutex::new(None),
+            threads: Mutex::default(),
         });
         let volume = Self(shared);
-        ahead::start(&Arc::downgrade(&volume.0), &volume.0.look_ahead);
-        let keeper = keeper::start(Arc::downgrade(&volume.0), volume.0.call.clone());
-        *volume.0.keeper.lock().unwrap_or_else(PoisonError::into_inner) = keeper;
+        let mut threads = ahead::start(&Arc::downgrade(&volume.0), &volume.0.look_ahead);
+        threads.extend(keeper::start(Arc::downgrade(&volume.0), volume.0.call.clone()));
+        *volume.0.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
         volume
     }
 
-    /// Makes everything safe, says so in seal and superblock, and ends the keeper. What is done
-    /// afterwards is refused.
+    /// Makes everything safe, says so in seal and superblock, and ends the threads: the media are
+    /// nobody's when the last clone is dropped. What is done afterwards is refused.
     pub fn close(&self) -> Result<(), Error> {
         {
             let mut state = self.0.lock()?;
@@ -99,10 +102,10 @@ impl Volume {
             self.0.call.call();
             self.0.look_ahead.call();
         }
-        let keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper {
+        let threads = take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
             // If it panicked, the lock says so below.
-            let _ = keeper.join();
+            let _ = thread.join();
         }
         if self.0.lock()?.store.is_read_only() {
             return Ok(());
@@ -172,7 +175,7 @@ impl Shared {
 
     /// There is something for the keeper to do, now or soon.
     fn call_keeper(&self, state: &mut State) {
-        if core::mem::take(&mut state.keeper_sleeps) {
+        if take(&mut state.keeper_sleeps) {
             self.call.call();
         }
     }
