@@ -30,10 +30,7 @@ pub(super) fn cases(files: u64) -> Vec<Case> {
         digits if 10u64.pow(digits) == files => format!("10^{digits}"),
         _ => files.to_string(),
     };
-    let case = |what: &str| {
-        let series = format!("library {what}");
-        Case::higher(format!("{series} at {among}"), "1/s").at(series, files as f64)
-    };
+    let case = |what: &str| Case::higher(format!("library {what} at {among}"), "1/s");
     ["create", "look-up", "unlink"].map(case).into()
 }
 

@@ -9,6 +9,7 @@
 
 mod pins;
 mod region;
+mod search;
 
 use crate::error::Error;
 use crate::medium::{Medium, Trouble};
@@ -20,41 +21,10 @@ use alloc::vec::Vec;
 use pins::{Blocks, Pins, Released};
 use region::BLOCKS;
 pub(crate) use region::{BLOCKS as REGION, Region};
-
-/// One region in so many is for nodes, as long as there is a choice: data then lies in a row.
-const NODE_REGIONS: u64 = 8;
-/// A run of data is looked for that has at least so many blocks, before shorter ones will do.
-const GOOD_RUN: u64 = 64;
+use search::{Hint, NODE_REGIONS};
 
 /// Shorter runs are not worth giving back: each makes the file below one piece more. 64 KiB.
 const GOOD_TRIM: u64 = 16;
-/// Records that one search reads which were not read since the store was opened. A large store has
-/// very many, and whoever writes first should not have to read them all.
-const NEW_RECORDS: usize = 8;
-
-/// What is known about a region without looking at its record.
-#[derive(Clone, Copy)]
-struct Hint {
-    /// No run in it is longer than this.
-    longest: u16,
-    /// Its record was read before.
-    seen: bool,
-}
-
-impl Hint {
-    const NONE: Self = Self { longest: BLOCKS as u16, seen: false };
-}
-
-/// How far to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// Where runs of that purpose should lie, and at a few new records only.
-    Near,
-    /// At all regions, and at a few new records only.
-    Far,
-    /// At everything.
-    All,
-}
 
 /// What blocks are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,50 +188,6 @@ impl Space {
         self.promised = (self.promised + needed).saturating_sub(promised);
     }
 
-    /// Takes a run of free blocks, at most `most`, at least `least`, and puts it on record.
-    pub(crate) fn allocate(
-        &mut self,
-        tree: &mut Tree,
-        purpose: Purpose,
-        least: u64,
-        most: u64,
-    ) -> Result<(u64, u64), Error> {
-        let good = most.min(GOOD_RUN).max(least);
-        if let Some(run) = self.look(tree, purpose, good, most, Reach::Near)? {
-            return Ok(run);
-        }
-        let free = self.size.saturating_sub(self.used + self.pins.count());
-        if free > self.size / 8
-            && let Some(run) = self.look(tree, purpose, least, most, Reach::Far)?
-        {
-            return Ok(run);
-        }
-        if self.grow(most).is_ok() {
-            if let Some(run) = self.look(tree, purpose, good, most, Reach::Far)? {
-                return Ok(run);
-            }
-            if let Some(run) = self.look_at_end(tree, purpose, good, most)? {
-                return Ok(run);
-            }
-        }
-        self.look(tree, purpose, least, most, Reach::All)?.ok_or(Error::Full)
-    }
-
-    /// Looks for a run where none ever was, which no record has to be searched for.
-    fn look_at_end(
-        &mut self,
-        tree: &mut Tree,
-        purpose: Purpose,
-        least: u64,
-        most: u64,
-    ) -> Result<Option<(u64, u64)>, Error> {
-        let (number, within) = (self.end / BLOCKS, self.end % BLOCKS);
-        if let Some(run) = self.take(tree, purpose, number, within, least, most)? {
-            return Ok(Some(run));
-        }
-        self.take(tree, purpose, number + 1, 0, least, most)
-    }
-
     /// Gives a run back; it can be used after the next commit.
     pub(crate) fn give_back(&mut self, start: u64, blocks: u64) {
         self.waiting.insert(start, blocks);
@@ -375,95 +301,6 @@ impl Space {
         }
     }
 
-    /// Looks for a run from where the last one was found, once around.
-    fn look(
-        &mut self,
-        tree: &mut Tree,
-        purpose: Purpose,
-        least: u64,
-        most: u64,
-        reach: Reach,
-    ) -> Result<Option<(u64, u64)>, Error> {
-        let regions = self.size.div_ceil(BLOCKS);
-        self.hints.resize(regions as usize, Hint::NONE);
-        let mut new = 0;
-        let long = purpose == Purpose::Data && most >= GOOD_RUN;
-        let hand = if long { self.hand } else { self.low };
-        let first = hand / BLOCKS;
-        // The first region is looked at twice: from the hand on, and at the end from its beginning.
-        for step in 0..=regions {
-            let number = (first + step) % regions.max(1);
-            // Short runs lie with the nodes that are written after them: that is one piece for the
-            // disk.
-            let mine = number.is_multiple_of(NODE_REGIONS) != long;
-            let hint = self.hints.get(number as usize).copied().unwrap_or(Hint::NONE);
-            // Where nothing of old may be used, there is no choice.
-            let unwanted = reach == Reach::Near && !mine && !self.pins.unknown();
-            if unwanted || u64::from(hint.longest) < least || self.pins.all_of(number) {
-                continue;
-            }
-            if !hint.seen && reach != Reach::All {
-                if new == NEW_RECORDS {
-                    return Ok(None);
-                }
-                new += 1;
-            }
-            let from = if step == 0 { hand % BLOCKS } else { 0 };
-            if let Some(run) = self.take(tree, purpose, number, from, least, most)? {
-                return Ok(Some(run));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes a run from one region.
-    fn take(
-        &mut self,
-        tree: &mut Tree,
-        purpose: Purpose,
-        number: u64,
-        from: u64,
-        least: u64,
-        most: u64,
-    ) -> Result<Option<(u64, u64)>, Error> {
-        if let Some(hint) = self.hints.get_mut(number as usize) {
-            hint.seen = true;
-        }
-        // A region whose record cannot be read has nothing to give; the rest still has.
-        let Some(mut region) = read(tree, number)? else {
-            self.hint(number, 0);
-            return Ok(None);
-        };
-        let mut busy = region.clone();
-        self.pins.mark(number, &mut busy);
-        let to = BLOCKS.min(self.size.saturating_sub(number * BLOCKS));
-        let Some((start, blocks)) = busy.find(from, to, least, most) else {
-            if from == 0 && to == BLOCKS {
-                self.hint(number, least as u16 - 1);
-            }
-            return Ok(None);
-        };
-        let blocks =
-            if purpose == Purpose::Nodes { blocks / NODE_BLOCKS * NODE_BLOCKS } else { blocks };
-        region.set(start, blocks);
-        put(tree, number, &region)?;
-        let address = number * BLOCKS + start;
-        self.used += blocks;
-        self.end = self.end.max(address + blocks);
-        if purpose == Purpose::Data && most >= GOOD_RUN {
-            self.hand = address + blocks;
-        } else {
-            self.low = address + blocks;
-        }
-        Ok(Some((address, blocks)))
-    }
-
-    fn hint(&mut self, number: u64, longest: u16) {
-        if let Some(hint) = self.hints.get_mut(number as usize) {
-            hint.longest = hint.longest.min(longest);
-        }
-    }
-
     fn record_free(&mut self, tree: &mut Tree, number: u64, freed: &Region) -> Result<(), Error> {
         // Blocks of a region whose record is damaged stay lost.
         if let Some(mut region) = read(tree, number)? {
@@ -525,3 +362,6 @@ fn put(tree: &mut Tree, number: u64, region: &Region) -> Result<(), Error> {
     let mut bytes = [0; region::BYTES];
     tree.put(Key::new(0, kind::SPACE, number), region.encode(&mut bytes))
 }
+
+#[cfg(test)]
+mod tests;

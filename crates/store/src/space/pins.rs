@@ -14,7 +14,7 @@ use alloc::collections::BTreeMap;
 /// A set of blocks.
 #[derive(Default)]
 pub(crate) struct Blocks {
-    regions: BTreeMap<u64, Box<Region>>,
+    pub(super) regions: BTreeMap<u64, Box<Region>>,
     count: u64,
 }
 

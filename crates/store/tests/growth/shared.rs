@@ -9,6 +9,8 @@ use store::{Kind, ObjectId};
 
 /// Pages of the file that is read: no two lie beside each other, so each has a record of its own.
 const PAGES: u64 = 20_000;
+/// Pairs of reads: after a few hundred, what is read ahead for them is all that there may be.
+const ROUNDS: u64 = 4_000;
 
 #[test]
 fn who_reads_two_pages_here_and_two_there_fills_no_memory_with_what_comes_after() {
@@ -28,7 +30,7 @@ fn who_reads_two_pages_here_and_two_there_fills_no_memory_with_what_comes_after(
     let mut dice = Dice(5);
     peak("pairs of reads", before, || {
         let mut page = [0; 4096];
-        for _ in 0..number("STORE_GROWTH_PAGES", 8_000) {
+        for _ in 0..ROUNDS {
             let first = dice.number() % (PAGES - 2);
             volume.read(file, first * 4096, &mut page).unwrap();
             volume.read(file, (first + 1) * 4096, &mut page).unwrap();
