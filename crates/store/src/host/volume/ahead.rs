@@ -2,7 +2,7 @@
 //!
 //! Decrypting takes about as long as a fast disk, so it is done by all processors: what is wanted
 //! soon lies in a queue, from which threads of its own take it, and the reader too when it comes to
-//! what nobody has begun. How far ahead doubles with each read that goes on where the last one
+//! what nobody has begun, or would only wait for what somebody has. How far ahead doubles with each read that goes on where the last one
 //! ended, as kernels do it.
 
 use super::call::Call;
