@@ -15,6 +15,7 @@ extern crate std;
 
 mod attributes;
 pub mod backup;
+mod blocks;
 mod cipher;
 mod committing;
 mod error;

@@ -43,6 +43,12 @@ pub trait Medium: Send + Sync {
     /// [`Trouble::Short`] if the medium ends before that.
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble>;
 
+    /// The same for bytes that are not soon read again: a cache below should not keep them, and may
+    /// keep others instead. Asked for a whole block or several, to where one can begin, it costs less.
+    fn read_straight(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        self.read(at, into)
+    }
+
     /// Puts `from` at `at`. The place must have been made by [`grow`](Self::grow).
     fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble>;
 

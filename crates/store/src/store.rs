@@ -1,6 +1,7 @@
 //! A store that is open: all its parts, and what holds between two of its operations.
 
 use crate::attributes::{ObjectId, Room, Time};
+use crate::blocks::Blocks;
 use crate::cipher::Session;
 use crate::error::{self, Error};
 use crate::keys::Opened;
@@ -54,7 +55,7 @@ pub struct Store {
     /// Short runs of blocks that this transaction wrote.
     pub(crate) written: Vec<(u64, u64)>,
     pub(crate) jobs: u64,
-    pub(crate) buffers: Vec<Vec<u8>>,
+    pub(crate) buffers: Vec<Blocks>,
     pub(crate) flush_hand: PageKey,
     pub(crate) nodes_limit: usize,
     pub(crate) time: Time,

@@ -8,7 +8,8 @@ use super::extent::{Extent, Written};
 use super::reading::copy;
 use crate::Store;
 use crate::attributes::ObjectId;
-use crate::cipher::{Cipher, of_page};
+use crate::blocks::Blocks;
+use crate::cipher::{Cipher, Forged, of_page};
 use crate::error::{Damage, Damaged, Error};
 use crate::medium::{Medium, Trouble};
 use crate::pages::AtOnce;
@@ -23,9 +24,11 @@ pub struct Fetch {
     written: Written,
     cipher: Arc<Cipher>,
     medium: Arc<dyn Medium>,
-    pub(super) bytes: Vec<u8>,
-    /// Frames for the first of the pages, to which they are copied as soon as they are decrypted;
-    /// nobody else's until the fetch is handed back.
+    pub(super) bytes: Blocks,
+    /// Past a cache below.
+    straight: bool,
+    /// Frames for the first of the pages, to which these are decrypted; nobody else's until the fetch is
+    /// handed back.
     reserved: Vec<u32>,
     frames: Option<Arc<dyn AtOnce>>,
 }
@@ -37,27 +40,42 @@ impl Fetch {
     /// [`Error::Damaged`], which means nothing yet: while this went on, the file may have changed and
     /// the blocks may have been used for something else. [`Store::fetched`] knows.
     pub fn run(&mut self) -> Result<(), Error> {
-        self.bytes.resize(self.pages.pages as usize * BLOCK, 0);
+        self.bytes.resize(self.pages.pages as usize);
         let damaged = |index: u64| {
             let what = Damaged::Page { object: self.object.0, page: self.pages.first + index };
             Error::Damaged(Damage { block: self.written.address + index, what, path: None })
         };
-        match self.medium.read(place::bytes(self.written.address), &mut self.bytes) {
+        let (at, bytes) = (place::bytes(self.written.address), self.bytes.bytes_mut());
+        let read = if self.straight {
+            self.medium.read_straight(at, bytes)
+        } else {
+            self.medium.read(at, bytes)
+        };
+        match read {
             Ok(()) => {}
             Err(Trouble::Short) => return Err(damaged(0)),
             Err(trouble) => return Err(Error::Medium(trouble)),
         }
-        let pages = self.bytes.chunks_exact_mut(BLOCK).zip(&self.written.tags);
-        for (index, (page, tag)) in (0..).zip(pages) {
+        for (index, (page, tag)) in (0..).zip(self.bytes.each_mut().zip(&self.written.tags)) {
             let nonce = place::nonce(self.written.birth, self.written.address + index);
             let associated = of_page(self.object.0, self.pages.first + index);
-            self.cipher.open(&nonce, &associated, page, tag).map_err(|_| damaged(index))?;
+            let mut done = Err(Forged);
             if let (Some(frames), Some(&frame)) = (&self.frames, self.reserved.get(index as usize))
             {
-                frames.write(frame as usize, 0, page);
+                frames.fill(frame as usize, &mut |frame| {
+                    done = self.cipher.open_to(&nonce, &associated, page, tag, frame);
+                });
+            } else {
+                done = self.cipher.open(&nonce, &associated, page, tag);
             }
+            done.map_err(|_| damaged(index))?;
         }
         Ok(())
+    }
+
+    /// Has it read past a cache below, which then keeps what others need.
+    pub fn go_straight(&mut self) {
+        self.straight = true;
     }
 
     /// Which pages: whose, from, and up to but not including.
@@ -68,7 +86,7 @@ impl Fetch {
     /// Copies what overlaps to a buffer that begins at `offset` of the file. Whether it is what is in
     /// the file, [`Store::fetched`] knows.
     pub fn copy(&self, offset: u64, into: &mut [u8]) {
-        copy(self.pages.first * BLOCK as u64, &self.bytes, offset, into);
+        copy(self.pages.first * BLOCK as u64, self.bytes.bytes(), offset, into);
     }
 }
 
@@ -80,10 +98,11 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// Those of some fetches; what lies side by side is one.
+    /// Those of some fetches; what lies side by side is one. What is read past a cache below need not
+    /// be announced to it.
     pub fn of(fetches: &[Fetch]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        for fetch in fetches {
+        for fetch in fetches.iter().filter(|fetch| !fetch.straight) {
             let at = place::bytes(fetch.written.address);
             let length = fetch.pages.pages * BLOCK as u64;
             match all.last_mut() {
@@ -144,7 +163,7 @@ impl Store {
         }
         let mut right = true;
         let mut reserved = fetch.reserved.into_iter();
-        for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.chunks_exact(BLOCK)) {
+        for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.each()) {
             let key = (fetch.object.0, page);
             // What is in memory by now may be newer.
             right &= !self.pages.is_dirty(key) && !self.pages.is_flying(key);
@@ -160,14 +179,14 @@ impl Store {
     /// Gives a fetch that will be run now a buffer that was used before. The system would clear each
     /// page of a new one, which takes as long as reading it.
     pub(super) fn lend_buffer(&mut self, fetch: &mut Fetch) {
-        if fetch.bytes.capacity() == 0 {
+        if fetch.bytes.are_new() {
             fetch.bytes = self.buffers.pop().unwrap_or_default();
         }
     }
 
     /// Prepares a fetch that will be run while others have the store, and then be handed to
-    /// [`fetched`](Self::fetched) or [`not_fetched`](Self::not_fetched): it copies pages to their
-    /// frames itself.
+    /// [`fetched`](Self::fetched) or [`not_fetched`](Self::not_fetched): it decrypts pages to their
+    /// frames.
     pub fn prepare(&mut self, fetch: &mut Fetch) {
         self.lend_buffer(fetch);
         if fetch.frames.is_none()
@@ -214,7 +233,8 @@ impl Store {
             written,
             cipher,
             medium: self.medium.clone(),
-            bytes: Vec::new(),
+            bytes: Blocks::default(),
+            straight: false,
             reserved: Vec::new(),
             frames: None,
         })

@@ -7,6 +7,7 @@ use super::extent::{Extent, Written};
 use super::writing::SMALL;
 use crate::Store;
 use crate::attributes::ObjectId;
+use crate::blocks::Blocks;
 use crate::cipher::{Session, of_page};
 use crate::error::Error;
 use crate::medium::{Medium, Trouble};
@@ -27,7 +28,7 @@ const MANY: usize = 4096;
 /// go together with what lies beside them.
 const LONG: usize = 256 << 10;
 /// Buffers that are kept for the next jobs and fetches.
-const BUFFERS: usize = 6;
+const BUFFERS: usize = 8;
 
 /// Pages to be encrypted and written.
 pub struct Job {
@@ -43,7 +44,7 @@ struct Run {
     object: u64,
     first: u64,
     address: u64,
-    bytes: Vec<u8>,
+    bytes: Blocks,
     tags: Vec<[u8; 16]>,
 }
 
@@ -51,7 +52,7 @@ impl Job {
     /// Encrypts and writes.
     pub fn run(&mut self) -> Result<(), Trouble> {
         for run in &mut self.runs {
-            for (index, page) in (0..).zip(run.bytes.chunks_exact_mut(BLOCK)) {
+            for (index, page) in (0..).zip(run.bytes.each_mut()) {
                 let associated = of_page(run.object, run.first + index);
                 run.tags.push(self.session.seal(
                     self.birth,
@@ -60,9 +61,10 @@ impl Job {
                     page,
                 ));
             }
-            self.medium.write(place::bytes(run.address), &run.bytes)?;
-            if run.bytes.len() >= LONG {
-                self.medium.hasten(place::bytes(run.address), run.bytes.len() as u64);
+            let bytes = run.bytes.bytes();
+            self.medium.write(place::bytes(run.address), bytes)?;
+            if bytes.len() >= LONG {
+                self.medium.hasten(place::bytes(run.address), bytes.len() as u64);
             }
         }
         Ok(())
@@ -128,7 +130,7 @@ impl Store {
             return Err(self.stop(trouble));
         }
         for run in job.runs {
-            if run.bytes.len() < LONG {
+            if run.bytes.bytes().len() < LONG {
                 self.written.push((run.address, run.tags.len() as u64));
             }
             self.keep_buffer(run.bytes);
@@ -166,7 +168,7 @@ impl Store {
     }
 
     /// Keeps a buffer for the next job or fetch.
-    pub(super) fn keep_buffer(&mut self, buffer: Vec<u8>) {
+    pub(super) fn keep_buffer(&mut self, buffer: Blocks) {
         if self.buffers.len() < BUFFERS {
             self.buffers.push(buffer);
         }
@@ -214,8 +216,8 @@ impl Store {
             rest = later;
             // Used before, it need not be cleared: every page of it is copied over.
             let mut bytes = self.buffers.pop().unwrap_or_default();
-            bytes.resize(now.len() * BLOCK, 0);
-            for (&key, page) in now.iter().zip(bytes.chunks_exact_mut(BLOCK)) {
+            bytes.resize(now.len());
+            for (&key, page) in now.iter().zip(bytes.each_mut()) {
                 self.pages.launch(key, job.number, page);
                 if key.1 == size / BLOCK as u64 {
                     page[(size % BLOCK as u64) as usize..].fill(0);

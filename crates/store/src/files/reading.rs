@@ -200,7 +200,7 @@ impl Store {
         };
         let mut fetch = self.fetch(object, missing, written)?;
         fetch.run().map_err(|error| self.explain(error))?;
-        Ok(Some(fetch.bytes))
+        Ok(Some(fetch.bytes.bytes().to_vec()))
     }
 
     /// What lies at a page and, of the same nature and not in memory, after it, up to `to`.

@@ -3,7 +3,7 @@
 //! A file grows, with room reserved; a block device is as large as it is. A block device that is
 //! written to is claimed from the kernel, so that nobody mounts it or formats it meanwhile.
 
-use super::straight::Straight;
+use super::straight::{Straight, StraightReads};
 use super::{Access, Error, file};
 use crate::medium::{Medium, Trouble};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -32,6 +32,7 @@ pub struct Device {
     /// the first error there was: it stays one, as the kernel tells it once and forgets.
     gate: Mutex<Option<Trouble>>,
     straight: Option<Straight>,
+    straight_reads: Option<StraightReads>,
 }
 
 impl Device {
@@ -85,7 +86,10 @@ impl Device {
             // upon it, so it has to be as safe as what we write.
             file.sync_all().map_err(Error::system("synchronise", path))?;
         }
-        let device = Self::over(file, access, kind == FileType::RegularFile, size);
+        let mut device = Self::over(file, access, kind == FileType::RegularFile, size);
+        let flags = OFlags::RDONLY | OFlags::DIRECT | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let again = rustix::fs::open(path, flags, Mode::empty());
+        device.straight_reads = Some(StraightReads::of(&device.file, again));
         Ok(if device.grows && access == Access::Write {
             device.with_straight_writes(path)
         } else {
@@ -111,6 +115,7 @@ impl Device {
             written: AtomicBool::new(false),
             gate: Mutex::new(None),
             straight: None,
+            straight_reads: None,
         }
     }
 
@@ -128,6 +133,14 @@ impl Medium for Device {
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
         self.inside(at, into.len() as u64)?;
         file::read_at(&self.file, at, into)
+    }
+
+    fn read_straight(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        self.inside(at, into.len() as u64)?;
+        match &self.straight_reads {
+            Some(straight) if straight.read(at, into) => Ok(()),
+            _ => file::read_at(&self.file, at, into),
+        }
     }
 
     fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {

@@ -111,9 +111,9 @@ pub(super) fn device(file: &File) -> Option<u64> {
     Some(rustix::fs::fstat(file).ok()?.st_dev)
 }
 
-/// Whether a file can be written past the kernel's cache in blocks of `block` bytes. Where it
+/// Whether a file can be read and written past the kernel's cache in blocks of `block` bytes. Where it
 /// cannot, the kernel would take such writes and keep them.
-pub(super) fn takes_straight_writes(file: &File, block: u32) -> bool {
+pub(super) fn goes_straight(file: &File, block: u32) -> bool {
     let asked = rustix::fs::StatxFlags::from_bits_retain(STATX_DIOALIGN);
     let about = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, asked);
     about.is_ok_and(|about| {

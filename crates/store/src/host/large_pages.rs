@@ -12,10 +12,9 @@ use std::boxed::Box;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec::Vec;
 
-/// A large page.
-const LARGE: usize = 2 << 20;
-/// Frames of one mapping. Each has a lock, which is kept for as long as one page is copied.
-const PART: usize = 8 * LARGE / BLOCK;
+/// Frames of one mapping. Each has a lock, which is kept for as long as one page is copied or decrypted:
+/// what is fetched at once lies in one or two of them, so that whoever fetches seldom waits for others.
+const PART: usize = 64;
 
 /// So many frames, in large pages where the kernel gives them. It gives memory only when it is first
 /// used.
@@ -29,6 +28,7 @@ pub fn frames(count: usize) -> Result<Box<dyn Frames>, Error> {
     drop(MmapMut::map_anon(bytes).map_err(refused)?);
     let mut parts = Vec::new();
     for first in (0..count).step_by(PART) {
+        // The kernel puts them side by side, and takes those for one that are: a large page is of several.
         let part = MmapMut::map_anon(PART.min(count - first) * BLOCK).map_err(refused)?;
         // A kernel without large pages gives small ones.
         let _ = part.advise(Advice::HugePage);
@@ -61,8 +61,8 @@ impl AtOnce for Parts {
         self.with(frame, at, into.len(), |bytes| into.copy_from_slice(bytes));
     }
 
-    fn write(&self, frame: usize, at: usize, from: &[u8]) {
-        self.with(frame, at, from.len(), |bytes| bytes.copy_from_slice(from));
+    fn fill(&self, frame: usize, fill: &mut dyn FnMut(&mut [u8])) {
+        self.with(frame, 0, BLOCK, fill);
     }
 }
 
@@ -76,7 +76,7 @@ impl Frames for LargePages {
     }
 
     fn write(&mut self, frame: usize, at: usize, from: &[u8]) {
-        self.parts.write(frame, at, from);
+        self.parts.with(frame, at, from.len(), |bytes| bytes.copy_from_slice(from));
     }
 
     fn at_once(&self) -> Option<Arc<dyn AtOnce>> {

@@ -27,8 +27,8 @@ pub trait Frames: Send {
 pub trait AtOnce: Send + Sync {
     /// Copies from a frame; frame and place are within bounds.
     fn read(&self, frame: usize, at: usize, into: &mut [u8]);
-    /// Copies to a frame; frame and place are within bounds.
-    fn write(&self, frame: usize, at: usize, from: &[u8]);
+    /// Has a frame filled, which is within bounds.
+    fn fill(&self, frame: usize, fill: &mut dyn FnMut(&mut [u8]));
 }
 
 /// Frames on the heap.

@@ -8,4 +8,5 @@ mod keys;
 mod locks;
 mod places;
 mod segments;
+mod straight;
 mod terminal;

@@ -6,6 +6,7 @@
 //! told that all is well.
 
 use super::{Access, file, name};
+use crate::host::straight::StraightReads;
 use crate::medium::Trouble;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -41,6 +42,8 @@ struct Segment {
     length: u64,
     /// Open by at least one thread more as long as somebody has a copy.
     file: Option<Arc<File>>,
+    /// The same past the kernel's cache, if that was tried.
+    straight: Option<StraightReads>,
     /// When it was last used.
     used: AtomicU64,
     /// Written to since it was last synchronised; never so without being open.
@@ -49,7 +52,13 @@ struct Segment {
 
 impl Segment {
     fn new(length: u64) -> Self {
-        Self { length, file: None, used: AtomicU64::new(0), written: AtomicBool::new(false) }
+        Self {
+            length,
+            file: None,
+            straight: None,
+            used: AtomicU64::new(0),
+            written: AtomicBool::new(false),
+        }
     }
 }
 
@@ -132,6 +141,21 @@ impl Descriptors {
         self.open_in(&mut self.table_to_change(), number, length)
     }
 
+    /// The same, to be read past the kernel's cache.
+    pub(super) fn open_straight(&self, number: u32, length: u64) -> Result<StraightReads, Trouble> {
+        let file = self.open(number, length)?;
+        if let Some(known) = self.table().get(&number).and_then(|segment| segment.straight.clone())
+        {
+            return Ok(known);
+        }
+        let again = self.open_file(number, OFlags::RDONLY | OFlags::DIRECT);
+        let straight = StraightReads::of(&file, again);
+        if let Some(segment) = self.table_to_change().get_mut(&number) {
+            segment.straight = Some(straight.clone());
+        }
+        Ok(straight)
+    }
+
     fn open_in(
         &self,
         table: &mut BTreeMap<u32, Segment>,
@@ -142,7 +166,7 @@ impl Descriptors {
         let file = if let Some(file) = &segment.file {
             Arc::clone(file)
         } else {
-            let file = self.open_file(number, OFlags::empty())?;
+            let file = self.open_file(number, self.how())?;
             let now = rustix::fs::fstat(&file).map_err(file::trouble)?;
             // Somebody cut it off: the rest does not come back by writing behind it.
             segment.length = segment.length.min(u64::try_from(now.st_size).unwrap_or(0));
@@ -152,10 +176,13 @@ impl Descriptors {
         if length <= segment.length { Ok(file) } else { Err(Trouble::Short) }
     }
 
+    fn how(&self) -> OFlags {
+        if self.access == Access::Write { OFlags::RDWR } else { OFlags::RDONLY }
+    }
+
     /// An ordinary file: not what a link points to, and no pipe that would let us wait.
-    fn open_file(&self, number: u32, more: OFlags) -> Result<File, Trouble> {
-        let how = if self.access == Access::Write { OFlags::RDWR } else { OFlags::RDONLY };
-        let flags = how | more | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    fn open_file(&self, number: u32, how: OFlags) -> Result<File, Trouble> {
+        let flags = how | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mode = Mode::RUSR | Mode::WUSR;
         let opened = retry_on_intr(|| rustix::fs::openat(&self.folder, name(number), flags, mode));
         let file: File = opened
@@ -173,7 +200,7 @@ impl Descriptors {
 
     /// A new segment without bytes. One that a crash left without bytes does as well.
     pub(super) fn make(&self, number: u32) -> Result<(), Trouble> {
-        let file = self.open_file(number, OFlags::CREATE)?;
+        let file = self.open_file(number, self.how() | OFlags::CREATE)?;
         let length = rustix::fs::fstat(&file).map_err(file::trouble)?.st_size;
         if length != 0 {
             // Somebody else put it there since we looked.
@@ -218,7 +245,7 @@ impl Descriptors {
         {
             let file = match segment.file.take() {
                 Some(file) => Ok(file),
-                None => self.open_file(last, OFlags::empty()).map(Arc::new),
+                None => self.open_file(last, self.how()).map(Arc::new),
             };
             // What stays too long is found so the next time.
             segment.file = file.ok().inspect(|file| drop(file.set_len(length)));
@@ -268,7 +295,7 @@ impl Descriptors {
             return file::sync(&file);
         }
         let Some(number) = self.table().keys().next().copied() else { return Ok(()) };
-        file::sync(&self.open_file(number, OFlags::empty())?)
+        file::sync(&self.open_file(number, self.how())?)
     }
 
     /// Makes one segment safe.
@@ -319,7 +346,7 @@ fn place(table: &mut BTreeMap<u32, Segment>, most: usize) -> Place {
         match oldest {
             None => return Place::Free,
             Some((number, segment)) if segment.age().0 => return Place::After(*number),
-            Some((_, segment)) => segment.file = None,
+            Some((_, segment)) => (segment.file, segment.straight) = (None, None),
         }
     }
     Place::Free

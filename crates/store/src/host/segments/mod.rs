@@ -27,7 +27,8 @@ pub(super) const SEGMENT: u64 = 1 << 30;
 /// As many as six digits can name.
 const MOST: u64 = 1_000_000;
 
-/// How many segments are open at once, at most: far below the usual limit of 1,024 descriptors.
+/// How many segments are open at once, at most: far below the usual limit of 1,024 descriptors, of
+/// which each may have two.
 const OPEN: usize = 64;
 
 /// A folder of segments.
@@ -144,6 +145,20 @@ impl Medium for Segments {
             rest = after;
         }
         Ok(())
+    }
+
+    fn read_straight(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        let mut parts = self.parts(at, into.len() as u64)?;
+        // What lies in two segments is rare, and read as anything else.
+        if let (Some(part), None) = (parts.next(), parts.next())
+            && self
+                .descriptors
+                .open_straight(part.number, part.at + part.length)?
+                .read(part.at, into)
+        {
+            return Ok(());
+        }
+        self.read(at, into)
     }
 
     fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {

@@ -2,8 +2,8 @@
 //!
 //! Decrypting takes about as long as a fast disk, so it is done by all processors: what is wanted
 //! soon lies in a queue, from which threads of its own take it, and the reader too when it comes to
-//! what nobody has begun, or would only wait for what somebody has. How far ahead doubles with each read that goes on where the last one
-//! ended, as kernels do it.
+//! what nobody has begun, or would only wait for what somebody has. How far ahead doubles with each
+//! read that goes on where the last one ended, as kernels do it.
 
 use super::call::Call;
 use super::{Shared, State};
@@ -19,14 +19,17 @@ use std::vec::Vec;
 /// How far ahead at first, and at most.
 const FIRST: u64 = 512 << 10;
 const MOST: u64 = 8 << 20;
+/// Who reads so far ahead reads a large file, more of it than a cache below would do well to keep.
+const STRAIGHT: u64 = 2 << 20;
 /// Pieces that wait to be fetched, at most: the widest window, page by page. Who reads a little here
 /// and a little there asks for them faster than they are fetched.
 const QUEUED: usize = (MOST / crate::place::BLOCK as u64) as usize;
 /// Readers that are remembered.
 const READERS: usize = 16;
-/// Threads that read ahead, at most. There is one for each processor: while one waits for the medium,
-/// another decrypts.
-const THREADS: usize = 3;
+/// Threads that read ahead: one for each processor, which decrypts, and so many who wait for the medium
+/// meanwhile; and how many they are at most.
+const WAITING: usize = 4;
+const THREADS: usize = 8;
 
 /// Pages that somebody is fetching, or soon will: whoever needs them waits, instead of fetching
 /// them too.
@@ -53,8 +56,9 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Notes a read; gives what to read ahead of it: from where, how much.
-    fn note(&mut self, object: ObjectId, offset: u64, end: u64) -> Option<(u64, u64)> {
+    /// Notes a read; gives what to read ahead of it: from where, how much, and whether straight from the
+    /// disk.
+    fn note(&mut self, object: ObjectId, offset: u64, end: u64) -> Option<(u64, u64, bool)> {
         let found = self.readers.iter().position(|r| r.object == object && r.next == offset);
         let Some(mut reader) = found.and_then(|at| self.readers.remove(at)) else {
             self.readers.push_back(Reader { object, next: end, window: FIRST, ahead: 0 });
@@ -68,9 +72,10 @@ impl Ahead {
         // Half a window at a time, so that pieces are not small.
         let due = (from < end + reader.window / 2 && end > offset).then(|| {
             let to = end + reader.window;
+            let straight = reader.window >= STRAIGHT;
             reader.ahead = to;
             reader.window = (2 * reader.window).min(MOST);
-            (from, to - from)
+            (from, to - from, straight)
         });
         self.readers.push_back(reader);
         due
@@ -97,24 +102,30 @@ impl Ahead {
 }
 
 impl State {
-    /// After a read: queues what will probably be read next. Gives what is to be announced to the
-    /// medium, when others can have the store.
+    /// After a read: queues what will probably be read next, if anything. Gives what is to be announced
+    /// to the medium, when others can have the store.
     pub(super) fn look_ahead(
         &mut self,
         object: ObjectId,
         offset: u64,
         end: u64,
-    ) -> Vec<Announcement> {
-        let Some((from, length)) = self.ahead.note(object, offset, end) else { return Vec::new() };
+    ) -> Option<Vec<Announcement>> {
+        let (from, length, straight) = self.ahead.note(object, offset, end)?;
         // What goes wrong here goes wrong again for whoever asks for it, and is told then.
-        let Ok(fetches) = self.store.fetch_ahead(object, from, length) else { return Vec::new() };
+        let mut fetches = self.store.fetch_ahead(object, from, length).ok()?;
+        if fetches.is_empty() {
+            return None;
+        }
+        if straight {
+            fetches.iter_mut().for_each(Fetch::go_straight);
+        }
         // All at once: a disk is fast only if it knows of much at a time.
         let announcements = Announcement::of(&fetches);
         self.ahead.queue.extend(fetches);
         // The oldest go: whoever asked for them has probably gone on, or fetches them himself.
         let excess = self.ahead.queue.len().saturating_sub(QUEUED);
         self.ahead.queue.drain(..excess);
-        announcements
+        Some(announcements)
     }
 }
 
@@ -169,7 +180,7 @@ pub(super) fn start(shared: &Weak<Shared>, call: &Arc<Call>) -> Vec<JoinHandle<(
         // Without them, nothing is read ahead, or by the reader.
         builder.spawn(move || run(&shared, &call)).ok()
     };
-    (0..processors.clamp(1, THREADS)).filter_map(start).collect()
+    (0..(processors + WAITING).min(THREADS)).filter_map(start).collect()
 }
 
 fn run(shared: &Weak<Shared>, call: &Call) {

@@ -25,7 +25,7 @@ impl Volume {
             let end = offset + reading.length as u64;
             let announcements = state.look_ahead(object, offset, end);
             drop(state);
-            if !announcements.is_empty() {
+            if let Some(announcements) = announcements {
                 announcements.iter().for_each(Announcement::make);
                 shared.look_ahead.call();
             }

@@ -3,17 +3,27 @@
 //! Each opening for writing has a key of its own, derived from the master key and the session's
 //! name. So a nonce has to be unique within one opening only, and a counter that a crash or a
 //! restored machine sets back does no harm.
+//!
+//! The ciphers come from two libraries: a fast one needs std, and another does without. What one has
+//! sealed the other opens.
+
+#[cfg(feature = "std")]
+mod native;
+#[cfg(any(not(feature = "std"), test))]
+mod portable;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "std")]
+pub(crate) use native::Cipher;
+#[cfg(not(feature = "std"))]
+pub(crate) use portable::Cipher;
 
 use crate::error::Error;
 use crate::keys::Keyring;
 use crate::medium::Randomness;
 use crate::place::{self, SessionName};
-use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
-use chacha20poly1305::ChaCha20Poly1305;
 use hashbrown::HashMap;
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -22,12 +32,6 @@ use zeroize::Zeroizing;
 /// Bytes were changed, or belong somewhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Forged;
-
-/// What encrypts, with its key in it. Both wipe their keys when dropped.
-pub(crate) enum Cipher {
-    Aes(Box<Aes256Gcm>),
-    ChaCha(Box<ChaCha20Poly1305>),
-}
 
 /// The numbers that ciphers have in the names of sessions.
 const AES: u8 = 1;
@@ -46,51 +50,6 @@ fn fastest() -> u8 {
         return AES;
     }
     CHACHA
-}
-
-impl Cipher {
-    fn new(number: u8, key: &[u8; 32]) -> Option<Self> {
-        Some(match number {
-            AES => Self::Aes(Box::new(Aes256Gcm::new(key.into()))),
-            CHACHA => Self::ChaCha(Box::new(ChaCha20Poly1305::new(key.into()))),
-            _ => return None,
-        })
-    }
-
-    /// Encrypts in place.
-    pub(crate) fn seal(&self, nonce: &[u8; 12], associated: &[u8], bytes: &mut [u8]) -> [u8; 16] {
-        let buffer = InOutBuf::from(bytes);
-        let done = match self {
-            Self::Aes(cipher) => {
-                cipher.encrypt_inout_detached(nonce.into(), associated, buffer).map(Into::into)
-            }
-            Self::ChaCha(cipher) => {
-                cipher.encrypt_inout_detached(nonce.into(), associated, buffer).map(Into::into)
-            }
-        };
-        // They refuse only what is longer than 64 GiB.
-        done.unwrap_or([0; 16])
-    }
-
-    /// Decrypts in place; what was forged is left encrypted.
-    pub(crate) fn open(
-        &self,
-        nonce: &[u8; 12],
-        associated: &[u8],
-        bytes: &mut [u8],
-        tag: &[u8; 16],
-    ) -> Result<(), Forged> {
-        let buffer = InOutBuf::from(bytes);
-        let done = match self {
-            Self::Aes(cipher) => {
-                cipher.decrypt_inout_detached(nonce.into(), associated, buffer, tag.into())
-            }
-            Self::ChaCha(cipher) => {
-                cipher.decrypt_inout_detached(nonce.into(), associated, buffer, tag.into())
-            }
-        };
-        done.map_err(|_| Forged)
-    }
 }
 
 /// A store's master keys, by generation.
