@@ -1,23 +1,39 @@
 //! What is mounted, as it is seen from here: the operations of a store's volume.
 //!
-//! A trait, so that what is said to the kernel can be tested on files in memory. Every operation
+//! A trait, so that a test can watch what is asked, and answer some of it otherwise. Every operation
 //! may be called by several threads at once, and is all done or not done.
 
+use std::ops::Deref;
 use store::host::Volume;
 use store::{
     Allocate, Attributes, Change, Entry, Error, Make, ObjectId, Room, Seek, SetExtra, Taken, Time,
 };
 
-/// Files to be mounted.
+/// Files to be mounted: a volume's, in all that is not said otherwise.
 pub trait Files: Send + Sync + 'static {
+    /// The volume whose files they are.
+    fn volume(&self) -> impl Deref<Target = Volume>;
+
     /// What a name in a directory stands for.
-    fn lookup(&self, parent: ObjectId, name: &[u8]) -> Result<Attributes, Error>;
+    fn lookup(&self, parent: ObjectId, name: &[u8]) -> Result<Attributes, Error> {
+        self.volume().lookup(parent, name)
+    }
+
     /// In which directory a directory lies.
-    fn parent(&self, directory: ObjectId) -> Result<ObjectId, Error>;
+    fn parent(&self, directory: ObjectId) -> Result<ObjectId, Error> {
+        self.volume().parent(directory)
+    }
+
     /// All that `stat` shows.
-    fn attributes(&self, object: ObjectId) -> Result<Attributes, Error>;
+    fn attributes(&self, object: ObjectId) -> Result<Attributes, Error> {
+        self.volume().attributes(object)
+    }
+
     /// Changes some of that.
-    fn change(&self, object: ObjectId, change: &Change, now: Time) -> Result<Attributes, Error>;
+    fn change(&self, object: ObjectId, change: &Change, now: Time) -> Result<Attributes, Error> {
+        self.volume().change(object, change, now)
+    }
+
     /// Makes a file, directory, pipe, device or socket.
     fn make(
         &self,
@@ -25,7 +41,10 @@ pub trait Files: Send + Sync + 'static {
         name: &[u8],
         make: &Make,
         now: Time,
-    ) -> Result<Attributes, Error>;
+    ) -> Result<Attributes, Error> {
+        self.volume().make(parent, name, make, now)
+    }
+
     /// Makes a symbolic link.
     fn make_link(
         &self,
@@ -35,9 +54,15 @@ pub trait Files: Send + Sync + 'static {
         user: u32,
         group: u32,
         now: Time,
-    ) -> Result<Attributes, Error>;
+    ) -> Result<Attributes, Error> {
+        self.volume().make_link(parent, name, target, user, group, now)
+    }
+
     /// Where a symbolic link points.
-    fn read_link(&self, object: ObjectId) -> Result<Vec<u8>, Error>;
+    fn read_link(&self, object: ObjectId) -> Result<Vec<u8>, Error> {
+        self.volume().read_link(object)
+    }
+
     /// Gives a file one more name.
     fn link(
         &self,
@@ -45,11 +70,20 @@ pub trait Files: Send + Sync + 'static {
         parent: ObjectId,
         name: &[u8],
         now: Time,
-    ) -> Result<Attributes, Error>;
+    ) -> Result<Attributes, Error> {
+        self.volume().link(object, parent, name, now)
+    }
+
     /// Takes a name away from what is no directory.
-    fn unlink(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    fn unlink(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
+        self.volume().unlink(parent, name, now)
+    }
+
     /// Removes an empty directory.
-    fn remove_directory(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    fn remove_directory(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
+        self.volume().remove_directory(parent, name, now)
+    }
+
     /// Gives something another name.
     fn rename(
         &self,
@@ -59,7 +93,10 @@ pub trait Files: Send + Sync + 'static {
         new_name: &[u8],
         taken: Taken,
         now: Time,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.volume().rename(from, name, to, new_name, taken, now)
+    }
+
     /// Shows the entries of a directory after a cookie (0: all), without `.` and `..`, until
     /// `visit` says `false`.
     fn list(
@@ -67,13 +104,27 @@ pub trait Files: Send + Sync + 'static {
         directory: ObjectId,
         after: u64,
         visit: &mut dyn FnMut(&Entry) -> bool,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.volume().list(directory, after, visit)
+    }
+
     /// Keeps an object alive without a name, until it is closed as often as it was opened.
-    fn open(&self, object: ObjectId) -> Result<(), Error>;
+    fn open(&self, object: ObjectId) -> Result<(), Error> {
+        self.volume().open(object)
+    }
+
     /// Undoes one [`open`](Self::open).
-    fn close(&self, object: ObjectId);
+    fn close(&self, object: ObjectId) {
+        // Whatever stands in the way of removing it, is there when the store is next opened: then
+        // it is removed.
+        let _ = self.volume().close_object(object);
+    }
+
     /// Fills `into` from a file, less at its end; answers how much.
-    fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error>;
+    fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
+        self.volume().read(object, offset, into)
+    }
+
     /// Writes all of `from`; the file's times become `now`, if one is given.
     fn write(
         &self,
@@ -81,7 +132,10 @@ pub trait Files: Send + Sync + 'static {
         offset: u64,
         from: &[u8],
         now: Option<Time>,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.volume().write(object, offset, from, now)
+    }
+
     /// What `fallocate` does; the file's times become `now`, if one is given.
     fn allocate(
         &self,
@@ -90,15 +144,30 @@ pub trait Files: Send + Sync + 'static {
         offset: u64,
         length: u64,
         now: Option<Time>,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.volume().allocate(object, how, offset, length, now)
+    }
+
     /// Where, from an offset on, data or a hole begins.
-    fn seek(&self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error>;
+    fn seek(&self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error> {
+        self.volume().seek(object, what, offset)
+    }
+
     /// Returns when everything is safe from a crash.
-    fn sync(&self) -> Result<(), Error>;
+    fn sync(&self) -> Result<(), Error> {
+        self.volume().sync()
+    }
+
     /// How full it is.
-    fn room(&self) -> Result<Room, Error>;
+    fn room(&self) -> Result<Room, Error> {
+        self.volume().room()
+    }
+
     /// An extended attribute.
-    fn extra(&self, object: ObjectId, name: &[u8]) -> Result<Vec<u8>, Error>;
+    fn extra(&self, object: ObjectId, name: &[u8]) -> Result<Vec<u8>, Error> {
+        self.volume().extra(object, name)
+    }
+
     /// Sets one.
     fn set_extra(
         &self,
@@ -107,163 +176,23 @@ pub trait Files: Send + Sync + 'static {
         value: &[u8],
         how: SetExtra,
         now: Time,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        self.volume().set_extra(object, name, value, how, now)
+    }
+
     /// Removes one.
-    fn remove_extra(&self, object: ObjectId, name: &[u8], now: Time) -> Result<(), Error>;
+    fn remove_extra(&self, object: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
+        self.volume().remove_extra(object, name, now)
+    }
+
     /// The names of all.
-    fn extras(&self, object: ObjectId) -> Result<Vec<Vec<u8>>, Error>;
+    fn extras(&self, object: ObjectId) -> Result<Vec<Vec<u8>>, Error> {
+        self.volume().extras(object)
+    }
 }
 
-/// All of it is the volume's own.
 impl Files for Volume {
-    fn lookup(&self, parent: ObjectId, name: &[u8]) -> Result<Attributes, Error> {
-        self.lookup(parent, name)
-    }
-
-    fn parent(&self, directory: ObjectId) -> Result<ObjectId, Error> {
-        self.parent(directory)
-    }
-
-    fn attributes(&self, object: ObjectId) -> Result<Attributes, Error> {
-        self.attributes(object)
-    }
-
-    fn change(&self, object: ObjectId, change: &Change, now: Time) -> Result<Attributes, Error> {
-        self.change(object, change, now)
-    }
-
-    fn make(
-        &self,
-        parent: ObjectId,
-        name: &[u8],
-        make: &Make,
-        now: Time,
-    ) -> Result<Attributes, Error> {
-        self.make(parent, name, make, now)
-    }
-
-    fn make_link(
-        &self,
-        parent: ObjectId,
-        name: &[u8],
-        target: &[u8],
-        user: u32,
-        group: u32,
-        now: Time,
-    ) -> Result<Attributes, Error> {
-        self.make_link(parent, name, target, user, group, now)
-    }
-
-    fn read_link(&self, object: ObjectId) -> Result<Vec<u8>, Error> {
-        self.read_link(object)
-    }
-
-    fn link(
-        &self,
-        object: ObjectId,
-        parent: ObjectId,
-        name: &[u8],
-        now: Time,
-    ) -> Result<Attributes, Error> {
-        self.link(object, parent, name, now)
-    }
-
-    fn unlink(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
-        self.unlink(parent, name, now)
-    }
-
-    fn remove_directory(&self, parent: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
-        self.remove_directory(parent, name, now)
-    }
-
-    fn rename(
-        &self,
-        from: ObjectId,
-        name: &[u8],
-        to: ObjectId,
-        new_name: &[u8],
-        taken: Taken,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.rename(from, name, to, new_name, taken, now)
-    }
-
-    fn list(
-        &self,
-        directory: ObjectId,
-        after: u64,
-        visit: &mut dyn FnMut(&Entry) -> bool,
-    ) -> Result<(), Error> {
-        self.list(directory, after, visit)
-    }
-
-    fn open(&self, object: ObjectId) -> Result<(), Error> {
-        self.open(object)
-    }
-
-    fn close(&self, object: ObjectId) {
-        // Whatever stands in the way of removing it, is there when the store is next opened: then
-        // it is removed.
-        let _ = self.close_object(object);
-    }
-
-    fn read(&self, object: ObjectId, offset: u64, into: &mut [u8]) -> Result<usize, Error> {
-        self.read(object, offset, into)
-    }
-
-    fn write(
-        &self,
-        object: ObjectId,
-        offset: u64,
-        from: &[u8],
-        now: Option<Time>,
-    ) -> Result<(), Error> {
-        self.write(object, offset, from, now)
-    }
-
-    fn allocate(
-        &self,
-        object: ObjectId,
-        how: Allocate,
-        offset: u64,
-        length: u64,
-        now: Option<Time>,
-    ) -> Result<(), Error> {
-        self.allocate(object, how, offset, length, now)
-    }
-
-    fn seek(&self, object: ObjectId, what: Seek, offset: u64) -> Result<u64, Error> {
-        self.seek(object, what, offset)
-    }
-
-    fn sync(&self) -> Result<(), Error> {
-        self.sync()
-    }
-
-    fn room(&self) -> Result<Room, Error> {
-        self.room()
-    }
-
-    fn extra(&self, object: ObjectId, name: &[u8]) -> Result<Vec<u8>, Error> {
-        self.extra(object, name)
-    }
-
-    fn set_extra(
-        &self,
-        object: ObjectId,
-        name: &[u8],
-        value: &[u8],
-        how: SetExtra,
-        now: Time,
-    ) -> Result<(), Error> {
-        self.set_extra(object, name, value, how, now)
-    }
-
-    fn remove_extra(&self, object: ObjectId, name: &[u8], now: Time) -> Result<(), Error> {
-        self.remove_extra(object, name, now)
-    }
-
-    fn extras(&self, object: ObjectId) -> Result<Vec<Vec<u8>>, Error> {
-        self.extras(object)
+    fn volume(&self) -> impl Deref<Target = Volume> {
+        self
     }
 }

@@ -9,6 +9,8 @@ use store::host::{Access, Device, Segments, SystemRandomness, Volume, Writer};
 use store::keys::{NewSlot, Secret, Settings};
 use store::{Closed, Media, Memory, Store, Time};
 
+/// As many as a mount ever has by itself.
+const THREADS: usize = 16;
 /// A seal has two blocks.
 const SEAL: u64 = 8192;
 
@@ -75,7 +77,8 @@ impl Serving {
         let volume = Volume::new(store, Some(holds));
         let console = Arc::new(Lines::default());
         let name = folder.store().display().to_string();
-        let options = Options { name, others: true, ..Options::default() };
+        // As on a machine with many processors.
+        let options = Options { name, threads: THREADS, others: true, ..Options::default() };
         let files = Arc::new(volume.clone());
         let mounted = Mounted::new(files, &folder.mount(), &options, console.clone());
         let mounted = mounted.unwrap_or_else(|error| panic!("{error}"));

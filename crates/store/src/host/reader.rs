@@ -21,8 +21,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// While this is kept, the writer leaves freed blocks alone.
 #[derive(Debug)]
 pub struct Hold {
-    /// Holds the lock.
-    mark: Option<File>,
+    /// Holds the lock, if this user may touch the lock file. A writer that comes and does not notice
+    /// may take blocks away, which is read as damage.
+    _mark: Option<File>,
 }
 
 impl Hold {
@@ -33,12 +34,12 @@ impl Hold {
         let file = match lock_file::open(&path, &about, OFlags::RDONLY) {
             Ok(file) => file,
             // There is none, and we may not make one: then nobody has ever written from here.
-            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => return Ok(Self { mark: None }),
+            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => return Ok(Self { _mark: None }),
             Err(other) => return Err(Error::system("open the lock file", &path)(other)),
         };
         for _ in 0..ATTEMPTS {
             match file.try_lock_shared() {
-                Ok(()) => return Ok(Self { mark: Some(file) }),
+                Ok(()) => return Ok(Self { _mark: Some(file) }),
                 Err(TryLockError::WouldBlock) => sleep(PAUSE),
                 Err(TryLockError::Error(cause)) => {
                     return Err(Error::system("lock", &path)(cause));
@@ -46,12 +47,6 @@ impl Hold {
             }
         }
         Err(Error::MarkLocked { path })
-    }
-
-    /// Whether a writer notices. It does not if this user may not touch the lock file; a writer
-    /// that then comes may take blocks away, which is read as damage.
-    pub fn is_noticed(&self) -> bool {
-        self.mark.is_some()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A store that is larger than what a test may write.
 
-use crate::medium::{Medium, Trouble};
+use super::Wrapped;
+use crate::medium::Medium;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A medium that can be told to throw away what is written. What it keeps lies where it would lie if
@@ -22,41 +23,17 @@ impl<M: Medium> Hollow<M> {
     }
 }
 
-impl<M: Medium> Medium for Hollow<M> {
-    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
-        self.below.read(at, into)
+impl<M: Medium> Wrapped for Hollow<M> {
+    fn below(&self) -> &dyn Medium {
+        &self.below
     }
 
-    fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
-        if self.hollow.load(Ordering::Acquire) {
+    fn passes_on(&self, at: u64, from: &[u8]) -> bool {
+        let hollow = self.hollow.load(Ordering::Acquire);
+        if hollow {
             // Room that was reserved for it is given back.
             self.below.discard(at, from.len() as u64);
-            return Ok(());
         }
-        self.below.write(at, from)
-    }
-
-    fn sync(&self) -> Result<(), Trouble> {
-        self.below.sync()
-    }
-
-    fn size(&self) -> u64 {
-        self.below.size()
-    }
-
-    fn limit(&self) -> u64 {
-        self.below.limit()
-    }
-
-    fn grow(&self, size: u64) -> Result<(), Trouble> {
-        self.below.grow(size)
-    }
-
-    fn discard(&self, at: u64, length: u64) {
-        self.below.discard(at, length);
-    }
-
-    fn foresee(&self, at: u64, length: u64) {
-        self.below.foresee(at, length);
+        !hollow
     }
 }

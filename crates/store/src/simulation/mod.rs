@@ -13,12 +13,14 @@ mod dice;
 mod hollow;
 mod nonces;
 mod state;
+mod wrapped;
 
 pub use self::dice::Dice;
 pub use self::hollow::Hollow;
 pub(crate) use self::nonces::Nonces;
 pub use self::nonces::leave_nonces_unwatched;
 use self::state::{Change, State};
+pub use self::wrapped::Wrapped;
 use crate::medium::{Medium, Trouble};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -175,8 +175,9 @@ impl Tree {
     /// Moves a node's entries from `cut` on to a new node beside it; `key` is what made it too full,
     /// and where the new node begins if nothing is moved.
     fn cut(&mut self, parent: NodeId, at: usize, child: NodeId, cut: usize, key: Key) {
+        let bytes = self.nodes.take_spare();
         let node = self.nodes.get_mut(child);
-        let mut right = Node::new(node.level());
+        let mut right = Node::over(bytes, node.level());
         let first = if cut < node.count() { node.key(cut) } else { key };
         node.move_tail(cut, &mut right);
         let right = self.add_fresh(right);

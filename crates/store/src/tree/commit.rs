@@ -4,12 +4,12 @@
 //! are in this very tree, so more nodes may become fresh; as each does so once, it ends. Then nodes
 //! are encrypted from the leaves up, because a pointer to a node needs the node's tag.
 
-use super::node::NODE;
-use super::nodes::{NodeId, State};
+use super::nodes::{NodeId, SPARE, State};
 use super::{Link, Tree};
 use crate::cipher::{Session, of_node};
 use crate::error::Error;
 use crate::place::{self, NODE_BLOCKS, Pointer};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Nodes are gathered into writes of at most this many bytes.
@@ -68,7 +68,7 @@ impl Tree {
         id: NodeId,
         session: &Session,
         birth: u64,
-        out: &mut Vec<(u64, Vec<u8>)>,
+        out: &mut Vec<(u64, Box<[u8]>)>,
         runs: &mut Vec<(u64, u64)>,
     ) -> Result<Pointer, Error> {
         let node = self.nodes.get(id);
@@ -86,11 +86,12 @@ impl Tree {
             // Every fresh node was given an address just before.
             return Err(super::nodes::senseless(0));
         };
-        let mut bytes = self.nodes.get(id).bytes().to_vec();
+        let mut bytes = self.nodes.take_spare();
+        bytes.copy_from_slice(self.nodes.get(id).bytes());
         let tag = session.seal(birth, address, &of_node(level), &mut bytes);
         out.push((address, bytes));
         self.nodes.written(id, address);
-        if out.len() * NODE >= 4 * WRITE {
+        if out.len() >= SPARE {
             self.flush(out, runs)?;
         }
         Ok(Pointer { address, birth, session: session.name, tag })
@@ -98,13 +99,14 @@ impl Tree {
 
     /// Writes what was gathered, neighbours together.
     fn flush(
-        &self,
-        out: &mut Vec<(u64, Vec<u8>)>,
+        &mut self,
+        out: &mut Vec<(u64, Box<[u8]>)>,
         runs: &mut Vec<(u64, u64)>,
     ) -> Result<(), Error> {
         out.sort_unstable_by_key(|(address, _)| *address);
         runs.extend(out.iter().map(|(address, _)| (*address, NODE_BLOCKS)));
-        let mut run: Vec<u8> = Vec::new();
+        let mut run = core::mem::take(&mut self.run);
+        run.clear();
         let mut start = 0;
         for (address, bytes) in out.drain(..) {
             let end = place::bytes(start) + run.len() as u64;
@@ -116,10 +118,11 @@ impl Tree {
                 start = address;
             }
             run.extend_from_slice(&bytes);
+            self.nodes.keep_spare(bytes);
         }
-        if run.is_empty() {
-            return Ok(());
-        }
-        self.medium.write(place::bytes(start), &run).map_err(Error::Medium)
+        let done =
+            if run.is_empty() { Ok(()) } else { self.medium.write(place::bytes(start), &run) };
+        self.run = run;
+        done.map_err(Error::Medium)
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Tree {
     left: Vec<u64>,
     /// Fresh nodes that have no address yet.
     unplaced: Vec<NodeId>,
+    /// Where neighbours are put together to be written, kept for the next time.
+    run: Vec<u8>,
 }
 
 impl Tree {
@@ -86,6 +88,7 @@ impl Tree {
             level: 0,
             left: Vec::new(),
             unplaced: alloc::vec![root],
+            run: Vec::new(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Tree {
             level,
             left: Vec::new(),
             unplaced: Vec::new(),
+            run: Vec::new(),
         }
     }
 
@@ -278,7 +282,9 @@ impl Tree {
                 if let Some(id) = self.nodes.at(pointer.address) {
                     return Ok(id);
                 }
-                let node = read(&*self.medium, &mut self.sessions, &pointer, level, object)?;
+                let bytes = self.nodes.take_spare();
+                let (medium, sessions) = (&*self.medium, &mut self.sessions);
+                let node = nodes::read_into(bytes, medium, sessions, &pointer, level, object)?;
                 Ok(self.nodes.add_written(node, pointer.address))
             }
         }

@@ -24,7 +24,13 @@ pub(crate) struct Node(Box<[u8]>, usize);
 impl Node {
     /// An empty one.
     pub(crate) fn new(level: u8) -> Self {
-        let mut node = Self(vec![0; NODE].into_boxed_slice(), HEAD);
+        Self::over(vec![0; NODE].into_boxed_slice(), level)
+    }
+
+    /// An empty one that takes these bytes, of which nothing is left.
+    pub(super) fn over(mut bytes: Box<[u8]>, level: u8) -> Self {
+        bytes.fill(0);
+        let mut node = Self(bytes, HEAD);
         node.0[0] = level;
         node.set_begin(NODE);
         node
@@ -50,6 +56,10 @@ impl Node {
         node.count_used();
         // Values that share bytes would not find room when they are packed.
         (node.used() <= NODE).then_some(node)
+    }
+
+    pub(crate) fn into_bytes(self) -> Box<[u8]> {
+        self.0
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -5,6 +5,7 @@ use crate::cipher::{Sessions, of_node};
 use crate::error::{Damage, Damaged, Error};
 use crate::medium::{Medium, Trouble};
 use crate::place::{self, Pointer};
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
@@ -29,6 +30,9 @@ struct Slot {
     used: bool,
 }
 
+/// Nodes whose bytes are kept for the next ones, at most: as many as a commit has in its hands.
+pub(super) const SPARE: usize = 512;
+
 /// All of them.
 pub(super) struct Nodes {
     slots: Vec<Option<Slot>>,
@@ -37,6 +41,9 @@ pub(super) struct Nodes {
     fresh: usize,
     limit: usize,
     hand: usize,
+    /// Bytes of nodes that are not needed any more. Given back to the allocator, they would stay with
+    /// the thread that took them, and every other thread would take more.
+    spare: Vec<Box<[u8]>>,
     /// Stands for a node that is not there; so that nothing has to be able to fail.
     none: Node,
 }
@@ -50,6 +57,7 @@ impl Nodes {
             fresh: 0,
             limit: limit.max(64),
             hand: 0,
+            spare: Vec::new(),
             none: Node::new(0),
         }
     }
@@ -132,6 +140,7 @@ impl Nodes {
     pub(super) fn remove(&mut self, id: NodeId) -> Option<u64> {
         let slot = self.slots.get_mut(id.0 as usize)?.take()?;
         self.free.push(id.0);
+        self.keep_spare(slot.node.into_bytes());
         match slot.state {
             State::Written(address) => {
                 self.at.remove(&address);
@@ -170,6 +179,19 @@ impl Nodes {
                 self.remove(NodeId(id));
             }
         }
+        self.spare = Vec::new();
+    }
+
+    /// Bytes for a node, whatever is in them.
+    pub(super) fn take_spare(&mut self) -> Box<[u8]> {
+        self.spare.pop().unwrap_or_else(|| vec![0; NODE].into_boxed_slice())
+    }
+
+    /// Keeps bytes that are not needed any more.
+    pub(super) fn keep_spare(&mut self, bytes: Box<[u8]>) {
+        if self.spare.len() < SPARE {
+            self.spare.push(bytes);
+        }
     }
 
     fn add(&mut self, node: Node, state: State) -> NodeId {
@@ -191,11 +213,23 @@ pub(crate) fn read(
     level: u8,
     object: u64,
 ) -> Result<Node, Error> {
+    let bytes = vec![0; NODE].into_boxed_slice();
+    read_into(bytes, medium, sessions, pointer, level, object)
+}
+
+/// Does so, into bytes that are there already.
+pub(super) fn read_into(
+    mut bytes: Box<[u8]>,
+    medium: &dyn Medium,
+    sessions: &mut Sessions,
+    pointer: &Pointer,
+    level: u8,
+    object: u64,
+) -> Result<Node, Error> {
     let damaged = || {
         let what = Damaged::Node { level, object };
         Error::Damaged(Damage { block: pointer.address, what, path: None })
     };
-    let mut bytes = vec![0; NODE].into_boxed_slice();
     match medium.read(place::bytes(pointer.address), &mut bytes) {
         Ok(()) => {}
         Err(Trouble::Short) => return Err(damaged()),
@@ -210,4 +244,28 @@ pub(crate) fn read(
 /// A node that decrypts, but whose entry is no link.
 pub(crate) fn senseless(object: u64) -> Error {
     Error::Damaged(Damage { block: 0, what: Damaged::Item { object, kind: 0 }, path: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_nodes_are_used_again_and_not_more_are_kept_than_a_commit_needs() {
+        let mut nodes = Nodes::new(64);
+        let id = nodes.add_written(Node::new(3), 100);
+        nodes.remove(id);
+        assert_eq!(nodes.spare.len(), 1, "each thread would take its own");
+        let mut bytes = nodes.take_spare();
+        bytes.fill(7);
+        let node = Node::over(bytes, 0);
+        assert!(nodes.spare.is_empty());
+        assert_eq!(node.bytes(), Node::new(0).bytes(), "nothing is left of what it was");
+        for _ in 0..2 * SPARE {
+            nodes.keep_spare(vec![0; NODE].into_boxed_slice());
+        }
+        assert_eq!(nodes.spare.len(), SPARE);
+        nodes.forget_all();
+        assert!(nodes.spare.is_empty(), "the memory is wanted for something else");
+    }
 }

@@ -119,7 +119,7 @@ fn the_writer_knows_of_readers_until_they_are_killed() {
     assert!(!holds.any());
     let first = Other::taking("reader", &path);
     let second = Hold::take(&path).unwrap();
-    assert!(second.is_noticed() && holds.any());
+    assert!(holds.any());
     drop(second);
     assert!(holds.any(), "one is left");
     drop(first);
@@ -142,8 +142,8 @@ fn readers_get_their_mark_while_the_writer_asks_all_the_time() {
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             for _ in 0..200 {
-                let hold = Hold::take(&path).unwrap();
-                assert!(hold.is_noticed() && holds.any());
+                let _hold = Hold::take(&path).unwrap();
+                assert!(holds.any());
             }
         });
         while !reader.is_finished() {

@@ -1,8 +1,8 @@
 //! A medium that remembers every byte that was ever to be written to it.
 
 use std::sync::{Arc, Mutex};
-use store::medium::{Medium, Trouble};
-use store::simulation::Simulation;
+use store::medium::Medium;
+use store::simulation::{Simulation, Wrapped};
 
 /// Where something was written, and what.
 type Written = (u64, Vec<u8>);
@@ -25,37 +25,13 @@ impl Witness {
     }
 }
 
-impl Medium for Witness {
-    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
-        self.medium.read(at, into)
+impl Wrapped for Witness {
+    fn below(&self) -> &dyn Medium {
+        &self.medium
     }
 
-    fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
+    fn passes_on(&self, at: u64, from: &[u8]) -> bool {
         self.written.lock().unwrap().push((at, from.to_vec()));
-        self.medium.write(at, from)
-    }
-
-    fn sync(&self) -> Result<(), Trouble> {
-        self.medium.sync()
-    }
-
-    fn size(&self) -> u64 {
-        self.medium.size()
-    }
-
-    fn limit(&self) -> u64 {
-        self.medium.limit()
-    }
-
-    fn grow(&self, size: u64) -> Result<(), Trouble> {
-        self.medium.grow(size)
-    }
-
-    fn discard(&self, at: u64, length: u64) {
-        self.medium.discard(at, length);
-    }
-
-    fn foresee(&self, at: u64, length: u64) {
-        self.medium.foresee(at, length);
+        true
     }
 }

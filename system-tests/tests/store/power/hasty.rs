@@ -3,43 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use store::host::Segments;
-use store::medium::{Medium, Trouble};
+use store::medium::Medium;
+use store::simulation::Wrapped;
 
 pub(super) struct Hasty {
     pub(super) segments: Segments,
     pub(super) hasty: Arc<AtomicBool>,
 }
 
-impl Medium for Hasty {
-    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
-        self.segments.read(at, into)
+impl Wrapped for Hasty {
+    fn below(&self) -> &dyn Medium {
+        &self.segments
     }
 
-    fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
-        self.segments.write(at, from)
+    fn makes_safe(&self) -> bool {
+        !self.hasty.load(Ordering::Relaxed)
     }
 
-    fn sync(&self) -> Result<(), Trouble> {
-        if self.hasty.load(Ordering::Relaxed) { Ok(()) } else { self.segments.sync() }
-    }
-
-    fn size(&self) -> u64 {
-        self.segments.size()
-    }
-
-    fn limit(&self) -> u64 {
-        self.segments.limit()
-    }
-
-    fn grow(&self, size: u64) -> Result<(), Trouble> {
-        self.segments.grow(size)
-    }
-
-    fn discard(&self, at: u64, length: u64) {
-        self.segments.discard(at, length);
-    }
-
-    fn foresee(&self, at: u64, length: u64) {
-        self.segments.foresee(at, length);
+    fn tells_device(&self) -> bool {
+        false
     }
 }

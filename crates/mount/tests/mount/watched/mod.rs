@@ -3,8 +3,9 @@
 
 mod files;
 
+use mount::Files;
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::host::{SystemRandomness, Volume};
@@ -20,7 +21,7 @@ const BLOCK: usize = 4096;
 pub(crate) struct Watched {
     medium: Simulation,
     seal: Simulation,
-    volume: Mutex<Volume>,
+    volume: Mutex<Arc<Volume>>,
     opened: Mutex<HashMap<u64, u64>>,
     damaged: Mutex<Option<u64>>,
     pub(crate) syncs: AtomicU64,
@@ -65,7 +66,7 @@ impl Watched {
         Self {
             medium,
             seal,
-            volume: Mutex::new(volume),
+            volume: Mutex::new(Arc::new(volume)),
             opened: Mutex::default(),
             damaged: Mutex::default(),
             syncs: AtomicU64::new(0),
@@ -79,10 +80,6 @@ impl Watched {
         Self::with_room(1 << 30)
     }
 
-    fn volume(&self) -> Volume {
-        self.volume.lock().unwrap().clone()
-    }
-
     /// Closes the store and opens it from its medium, so that nothing is remembered of it.
     pub(crate) fn reopen(&self) {
         let mut volume = self.volume.lock().unwrap();
@@ -91,7 +88,7 @@ impl Watched {
         let mut randomness = SystemRandomness::new().unwrap();
         let secret = Secret::KeyFile(&KEY);
         let store = closed.open(&secret, memory(), Some(&mut randomness)).unwrap();
-        *volume = Volume::new(store, None);
+        *volume = Arc::new(Volume::new(store, None));
     }
 
     pub(crate) fn room(&self) -> Room {
@@ -157,7 +154,7 @@ impl Watched {
     }
 
     /// The store, unless this object is to be damaged.
-    fn whole(&self, object: ObjectId) -> Result<Volume, Error> {
+    fn whole(&self, object: ObjectId) -> Result<impl Deref<Target = Volume>, Error> {
         if *self.damaged.lock().unwrap() != Some(object.0) {
             return Ok(self.volume());
         }

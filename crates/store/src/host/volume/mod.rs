@@ -11,6 +11,7 @@ mod call;
 mod commit;
 mod keeper;
 mod operations;
+mod room;
 mod transfer;
 
 use crate::attributes::Time;
@@ -24,14 +25,9 @@ use commit::Commits;
 use std::boxed::Box;
 use std::mem::take;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use std::vec::Vec;
-
-/// How often what found no room is tried again, and how long it waits when only somebody else can
-/// make some.
-const ATTEMPTS: usize = 20;
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// A store that threads share; its clones are the same one. When the last of them is dropped without
 /// its being [closed](Self::close), what was not synchronised is lost, as in a crash.
@@ -48,6 +44,8 @@ struct Shared {
     look_ahead: Arc<Call>,
     /// Whether somebody reads an older commit.
     held: Box<dyn Fn() -> bool + Send + Sync>,
+    /// How long somebody who finds no room waits for others to make some.
+    patience: Duration,
     /// The keeper, and who reads ahead.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -58,6 +56,8 @@ struct State {
     jobs: usize,
     commits: Commits,
     ahead: Ahead,
+    /// How many wait for others to make room.
+    out_of_room: usize,
     /// The keeper is to end.
     closing: bool,
     /// It sleeps for so long that it has to be called. To call it always would cost every `fsync` a
@@ -68,12 +68,17 @@ struct State {
 impl Volume {
     /// Shares a store. `holds` says whether somebody reads an older commit of it.
     pub fn new(store: Store, holds: Option<Holds>) -> Self {
+        Self::patient(store, holds, room::PATIENCE)
+    }
+
+    fn patient(store: Store, holds: Option<Holds>, patience: Duration) -> Self {
         let held = move || holds.as_ref().is_some_and(Holds::any);
         let state = State {
             store,
             jobs: 0,
             commits: Commits::default(),
             ahead: Ahead::default(),
+            out_of_room: 0,
             closing: false,
             keeper_sleeps: false,
         };
@@ -83,6 +88,7 @@ impl Volume {
             call: Arc::default(),
             look_ahead: Arc::default(),
             held: Box::new(held),
+            patience,
             threads: Mutex::default(),
         });
         let volume = Self(shared);
@@ -95,6 +101,15 @@ impl Volume {
     /// Makes everything safe, says so in seal and superblock, and ends the threads: the media are
     /// nobody's when the last clone is dropped. What is done afterwards is refused.
     pub fn close(&self) -> Result<(), Error> {
+        self.end_threads()?;
+        if self.0.lock()?.store.is_read_only() {
+            return Ok(());
+        }
+        self.0.sync()?;
+        self.0.confirm()
+    }
+
+    fn end_threads(&self) -> Result<(), Error> {
         {
             let mut state = self.0.lock()?;
             state.closing = true;
@@ -104,14 +119,10 @@ impl Volume {
         }
         let threads = take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // If it panicked, the lock says so below.
+            // If it panicked, the lock says so afterwards.
             let _ = thread.join();
         }
-        if self.0.lock()?.store.is_read_only() {
-            return Ok(());
-        }
-        self.0.sync()?;
-        self.0.confirm()
+        Ok(())
     }
 
     /// Forgets all that can be read again, as a system does that needs the memory for something else.
@@ -145,32 +156,6 @@ impl Shared {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, Error> {
         self.changed.wait(state).map_err(|_| Error::Stopped(Trouble::System(0)))
-    }
-
-    /// Does something, again if there was no room for it and that changes by a commit, or when
-    /// somebody closes what has no name any more: the kernel says that of a mounted file some time
-    /// after its name is gone.
-    fn with<T>(&self, what: &mut dyn FnMut(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
-        let mut state = self.lock()?;
-        let mut done = what(&mut state.store);
-        for _ in 0..ATTEMPTS {
-            if !matches!(done, Err(Error::Full)) {
-                break;
-            }
-            if state.store.commit_makes_room() {
-                drop(state);
-                self.make_safe()?;
-            } else if state.store.has_nameless()? {
-                drop(state);
-                thread::sleep(PAUSE);
-            } else {
-                break;
-            }
-            state = self.lock()?;
-            done = what(&mut state.store);
-        }
-        self.tidy(state)?;
-        done
     }
 
     /// There is something for the keeper to do, now or soon.
