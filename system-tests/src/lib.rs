@@ -25,6 +25,7 @@
 
 pub mod frame;
 mod huge;
+mod mapper;
 mod namespace;
 mod ordinary;
 mod process;
@@ -34,6 +35,7 @@ pub mod stranger;
 mod world;
 
 pub use huge::HugePages;
+pub use mapper::Mapper;
 pub use namespace::{Namespace, Rights};
 pub use ordinary::Ordinary;
 pub use process::{Ended, Process, tool};

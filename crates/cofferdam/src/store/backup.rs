@@ -87,9 +87,11 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut session = Session::read(&options.store)?;
     let path = &options.file;
     let failed = |error: &io::Error| Failure::from(Refused::outside("writing", path, error));
+    let progress = Progress::begin("backup", None, context);
     if path == Path::new("-") {
+        let progress = progress.beside_stdout();
         let mut stdout = io::stdout().lock();
-        let saved = save(&mut session, &mut stdout, &failed, context)?;
+        let saved = save(&mut session, &mut stdout, &failed, (progress, context))?;
         stdout.flush().map_err(|error| failed(&error))?;
         return saved.end();
     }
@@ -97,7 +99,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         return Err(failed(&ErrorKind::AlreadyExists.into()));
     }
     let mut new = Unnamed::make(path).map_err(|error| failed(&error))?;
-    let troubles = save(&mut session, &mut new.file, &failed, context)?;
+    let troubles = save(&mut session, &mut new.file, &failed, (progress, context))?;
     new.file.sync_all().map_err(|error| failed(&error))?;
     new.take_place(path, options.force)?;
     make_safe(path).map_err(|error| failed(&error))?;
@@ -108,9 +110,8 @@ fn save(
     session: &mut Session,
     to: &mut dyn Write,
     failed: &dyn Fn(&io::Error) -> Failure,
-    context: &Context,
+    (mut progress, context): (Progress, &Context),
 ) -> Result<Troubles, Failure> {
-    let mut progress = Progress::begin("backup", None, context);
     let mut writing = Writing(to, None);
     let (mut done, mut ended) = (0, None);
     let saved = session.store().save(&mut writing, &mut |now| {

@@ -94,6 +94,10 @@ pub(crate) fn rm(options: &RmOptions, context: &Context) -> Result<(), Failure> 
     let mut troubles = Troubles::none(context);
     let mut done = Ok(());
     for name in &options.name {
+        done = progress.begin_next();
+        if done.is_err() {
+            break;
+        }
         let name = name.as_bytes();
         let removed = path::spot(session.store(), name)
             .and_then(|spot| {
@@ -139,7 +143,7 @@ fn directory(
         return Err(session.about(&spot.path, &damage));
     }
     for entry in entries {
-        progress.check()?;
+        progress.begin_next()?;
         let path = join(&spot.path, &entry.name);
         let inner = Spot { parent: it.object, name: entry.name, path };
         let done = if entry.kind == Kind::Directory {

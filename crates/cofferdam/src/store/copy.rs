@@ -86,7 +86,7 @@ fn within(session: &mut Session, directory: ObjectId, other: ObjectId) -> Result
 
 impl Copy<'_> {
     fn any(&mut self, path: &[u8], it: &Attributes, to: &Spot) -> Result<(), Failure> {
-        self.progress.check()?;
+        self.progress.begin_next()?;
         if it.kind() == Kind::Directory {
             return self.directory(path, it, to);
         }

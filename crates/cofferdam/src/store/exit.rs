@@ -218,7 +218,7 @@ fn way_out(error: &store::Error) -> &'static str {
         E::NotAStore => "; check the path, or make one with `cofferdam store init`",
         E::NotABackup => "; check the path",
         E::BackupShort | E::BackupDamaged => "; take another copy of it",
-        E::NotASeal => "; check the path given by --seal",
+        E::NotASeal => "; name the store's with --seal, or put it back from where it was copied to",
         E::KeysFull(_) => "; remove one first",
         E::NoMemory { .. } => "; end other programs, or use another kind of key",
         _ => "",

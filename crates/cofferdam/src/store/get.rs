@@ -62,6 +62,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let mut progress = Progress::begin("get", total, context);
     let mut troubles = Troubles::none(context);
     if options.file == Path::new("-") {
+        progress = progress.beside_stdout();
         print(&mut session, name, &it, options.keep_going, (&mut progress, &mut troubles))?;
         return troubles.end();
     }
@@ -99,7 +100,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
 /// Prints files.
 pub(crate) fn cat(options: &CatOptions, context: &Context) -> Result<(), Failure> {
     let mut session = Session::read(&options.store)?;
-    let mut progress = Progress::begin("cat", None, context);
+    let mut progress = Progress::begin("cat", None, context).never_shown();
     let mut troubles = Troubles::none(context);
     for name in &options.name {
         let name = name.as_bytes();

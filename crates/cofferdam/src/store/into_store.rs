@@ -93,7 +93,7 @@ impl IntoStore<'_> {
         }
         names.sort();
         for name in names {
-            self.progress.check()?;
+            self.progress.begin_next()?;
             let (inner, name) = (from.join(&name), name.into_vec());
             let spot = Spot { parent: made.object, path: join(&to.path, &name), name };
             let about = fs::symlink_metadata(&inner)

@@ -185,6 +185,7 @@ impl Copying<'_> {
             match step {
                 Step::Leave { it, path, copy } => self.keep(&it, &path, copy)?,
                 Step::Copy { object, path, parent, name } => {
+                    self.progress.begin_next()?;
                     let it = self.attributes(object, &path)?;
                     if it.kind() == Kind::Directory {
                         let copy = self.make(&it, &path, parent, &name)?;

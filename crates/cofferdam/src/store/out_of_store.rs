@@ -73,7 +73,7 @@ impl OutOfStore<'_> {
             self.troubles.bear(failure, &mut self.progress)?;
         }
         for entry in entries {
-            self.progress.check()?;
+            self.progress.begin_next()?;
             let inner = join(path, &entry.name);
             let done = self.entry(&inner, &entry, to);
             if let Err(failure) = done {

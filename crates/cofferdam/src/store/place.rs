@@ -42,6 +42,52 @@ fn is_same(one: &Path, other: &Path) -> bool {
     what(one).is_some_and(|it| Some(it) == what(other))
 }
 
+/// Which other store was at that place when it was last used, as far as that is remembered.
+fn other_at(store: &Path, identity: Option<Identity>, places: &Places) -> Option<Identity> {
+    let absolute = std::path::absolute(store).ok()?;
+    let is_there = |place: &Place| place.store == absolute || is_same(&place.store, store);
+    let mut all = places.all().ok()?.into_iter();
+    all.find(|(other, place)| Some(*other) != identity && place.as_ref().is_ok_and(is_there))
+        .map(|(other, _)| other)
+}
+
+/// What to say where there is no store: whoever can change one can also take it away.
+pub(super) fn no_store(store: &Path, options: &TrustedOptions) -> Failure {
+    let path = shown::path(store);
+    match folder(options).ok().and_then(|places| other_at(store, None, &places)) {
+        Some(identity) => {
+            let text = format!(
+                "{path}: this is not a store, or no longer: store {identity} was there when it was \
+                 last used; put its newest copy back, or restore a backup"
+            );
+            Refused::new(Exit::NotAStore, text).into()
+        }
+        None => Refused::about(path, &store::Error::NotAStore).into(),
+    }
+}
+
+/// Refuses a store that lies where another one was: who can exchange them could else answer for one
+/// with what is in the other. Who names the seal says which one is meant.
+fn refuse_exchanged(
+    store: &Path,
+    identity: Identity,
+    places: &Places,
+    (found, seal): (Option<&Place>, &Path),
+) -> Result<(), Failure> {
+    let absolute = std::path::absolute(store).unwrap_or(store.into());
+    if found.is_some_and(|place| place.store == absolute) {
+        return Ok(());
+    }
+    let Some(before) = other_at(store, Some(identity), places) else { return Ok(()) };
+    let text = format!(
+        "{}: another store lies there now ({identity}) than when it was last used ({before}); put \
+         that one back, or, if this one is meant, say so with --seal {}",
+        shown::path(store),
+        shown::path(seal)
+    );
+    Err(Refused::new(Exit::SealOfAnother, text).into())
+}
+
 /// Whether there is a store of that identity which is not this one.
 fn is_another(path: &Path, store: &Path, identity: Identity) -> bool {
     let its = || {
@@ -81,6 +127,9 @@ impl Trusted {
                 shown::path(&seal)
             );
             return Err(Refused::new(Exit::SealMissing, text).into());
+        }
+        if options.seal.is_none() {
+            refuse_exchanged(store, identity, &places, (remembered.as_ref(), &seal))?;
         }
         let known = remembered.as_ref();
         let original =

@@ -22,6 +22,8 @@ pub(super) struct Progress {
     verb: &'static str,
     total: Option<u64>,
     done: u64,
+    /// Files and directories, which may be empty, or go without being read.
+    things: u64,
     began: Instant,
     next: Instant,
     visible: bool,
@@ -37,6 +39,7 @@ impl Progress {
             verb,
             total,
             done: 0,
+            things: 0,
             began,
             next: began + SILENCE,
             visible: can_redraw() && !context.json,
@@ -44,14 +47,41 @@ impl Progress {
         }
     }
 
+    /// What the work gives goes to stdout: on a terminal that is what somebody looks at.
+    pub(super) fn beside_stdout(mut self) -> Self {
+        self.visible &= !std::io::stdout().is_terminal();
+        self
+    }
+
+    /// What the work gives is read as it comes, and often on the same terminal, by `less`.
+    pub(super) fn never_shown(mut self) -> Self {
+        self.visible = false;
+        self
+    }
+
     /// More is done. Fails if somebody wants the work to end.
     pub(super) fn add(&mut self, bytes: u64) -> Result<(), Failure> {
         self.done += bytes;
+        self.show()
+    }
+
+    /// The next of many files and directories is begun. Fails if somebody wants the work to end.
+    pub(super) fn begin_next(&mut self) -> Result<(), Failure> {
+        self.things += 1;
+        self.show()
+    }
+
+    fn show(&mut self) -> Result<(), Failure> {
         self.check()?;
         if self.visible && Instant::now() >= self.next {
             self.next = Instant::now() + PAUSE;
             self.shown = true;
-            let line = line(self.verb, self.done, self.total, self.began.elapsed());
+            let took = self.began.elapsed();
+            let line = if self.done == 0 && self.things > 0 {
+                line_of_things(self.verb, self.things, took)
+            } else {
+                line(self.verb, self.done, self.total, took)
+            };
             let line = fitting(&line, columns());
             // Where nobody reads any more there is nothing to tell.
             let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
@@ -114,8 +144,7 @@ fn fitting(line: &str, columns: usize) -> &str {
 }
 
 fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
-    let rate = u128::from(done) * 1000 / took.as_millis().max(1);
-    let rate = shown::size(u64::try_from(rate).unwrap_or(u64::MAX), true);
+    let rate = shown::size(a_second(done, took), true);
     let amount = shown::size(done, true);
     match total {
         Some(total) if total > 0 => {
@@ -125,6 +154,15 @@ fn line(verb: &str, done: u64, total: Option<u64>, took: Duration) -> String {
         }
         _ => format!("{verb}: {amount}B, {rate}B/s"),
     }
+}
+
+fn line_of_things(verb: &str, done: u64, took: Duration) -> String {
+    format!("{verb}: {done} done, {} a second", a_second(done, took))
+}
+
+fn a_second(done: u64, took: Duration) -> u64 {
+    let rate = u128::from(done) * 1000 / took.as_millis().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -149,6 +187,7 @@ mod tests {
         let text = line("put", 512 << 10, Some(1 << 20), second);
         assert_eq!(text, "put: 512KB of 1.0MB, 50 %, 512KB/s");
         assert_eq!(line("put", 3 << 20, None, 2 * second), "put: 3.0MB, 1.5MB/s");
+        assert_eq!(line_of_things("rm", 900, 3 * second), "rm: 900 done, 300 a second");
         assert_eq!(line("put", 9, Some(3), Duration::ZERO), "put: 9B of 3B, 100 %, 8.8KB/s");
     }
 }

@@ -6,7 +6,7 @@
 
 use super::exit::{Exit, Refused};
 use super::options::StoreOptions;
-use super::place::Trusted;
+use super::place::{self, Trusted};
 use super::secret::Held;
 use super::shown;
 use crate::Failure;
@@ -258,6 +258,7 @@ fn identity_of(options: &StoreOptions) -> Result<Identity, Failure> {
                 attempts += 1;
                 std::thread::sleep(PAUSE);
             }
+            Err(Error::NotAStore) => return Err(place::no_store(path, &options.trusted)),
             done => return done.map_err(|error| Refused::about(shown::path(path), &error).into()),
         }
     }
@@ -298,8 +299,15 @@ fn open(
     let path = options.store.clone();
     let refused = |error: Error| {
         let failure = match &error {
-            // The seal is no seal: the path to name is its.
-            Error::NotASeal => Refused::about(shown::path(&found.trusted.seal), &error).into(),
+            // What is wrong is the seal: the path to name is its.
+            Error::NotASeal | Error::SealDamaged => {
+                Refused::about(shown::path(&found.trusted.seal), &error).into()
+            }
+            Error::SealBehind { .. } | Error::SealOfAnother { .. } => {
+                let seal = shown::path(&found.trusted.seal);
+                Refused::about(format!("{} with the seal {seal}", shown::path(&path)), &error)
+                    .into()
+            }
             Error::RolledBack { .. } | Error::KeysRolledBack { .. } => {
                 let used_for = found.trusted.used_for(&path).map(|other| {
                     format!(" (its seal was last used for the store at {})", shown::path(other))

@@ -4,10 +4,13 @@
 mod codes;
 mod copying;
 mod keys;
+mod mapped;
 mod meanwhile;
 mod mounted;
 mod names;
+mod progress;
 mod seals;
+mod tampered;
 mod terminal;
 mod trouble;
 mod whole;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use system_tests::{eventually, tool};
 
 /// A mount of a store at `point`, served by another process.
-fn mount(world: &World, arguments: &[&str]) -> Running {
+pub(crate) fn mount(world: &World, arguments: &[&str]) -> Running {
     tool("fusermount3", "fuse3");
     fs::create_dir_all(world.at("point")).unwrap();
     let all = [&["mount"], arguments, &["point"]].concat();
@@ -25,7 +25,7 @@ fn is_mounted(world: &World) -> bool {
 }
 
 /// How a server ended, and what it said of that.
-fn ended(mut server: Running) -> (Option<i32>, String) {
+pub(crate) fn ended(mut server: Running) -> (Option<i32>, String) {
     let mut told = String::new();
     server.0.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     (server.0.wait().unwrap().code(), told)

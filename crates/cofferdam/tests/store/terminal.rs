@@ -15,12 +15,12 @@ use system_tests::eventually;
 const CHEAP: [&str; 4] = ["--argon2-memory", "64K", "--argon2-passes", "1"];
 
 /// A terminal, and a command that runs at it.
-struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
     /// The command's side, which lives on when the command has ended.
     line: File,
     seen: Arc<Mutex<String>>,
-    child: Running,
+    pub(crate) child: Running,
 }
 
 impl Terminal {
@@ -33,7 +33,17 @@ impl Terminal {
     }
 
     /// One that writes to it, and reads from it or from a pipe.
-    fn at(columns: u16, mut command: Command, pipe: bool) -> Self {
+    fn at(columns: u16, command: Command, pipe: bool) -> Self {
+        Self::over(columns, command, pipe.then(Stdio::piped), None)
+    }
+
+    /// One that has it where nothing else is given.
+    pub(crate) fn over(
+        columns: u16,
+        mut command: Command,
+        input: Option<Stdio>,
+        output: Option<Stdio>,
+    ) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let keyboard = File::from(openpt(flags).unwrap());
         grantpt(&keyboard).unwrap();
@@ -43,7 +53,10 @@ impl Terminal {
         let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&line, size).unwrap();
         let side = || Stdio::from(line.try_clone().unwrap());
-        command.stdin(if pipe { Stdio::piped() } else { side() }).stdout(side()).stderr(side());
+        command
+            .stdin(input.unwrap_or_else(side))
+            .stdout(output.unwrap_or_else(side))
+            .stderr(side());
         let child = Running(command.spawn().unwrap());
         let seen = Arc::new(Mutex::new(String::new()));
         let (mut reader, all) = (keyboard.try_clone().unwrap(), seen.clone());
@@ -70,7 +83,7 @@ impl Terminal {
     }
 
     /// The exit code, and all that was to be seen; the terminal is as it was.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let code = self.child.0.wait().unwrap().code();
         let modes = tcgetattr(&self.line).unwrap().local_modes;
         let usual = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
@@ -146,7 +159,7 @@ fn without_a_terminal_nobody_is_asked() {
 }
 
 /// What a terminal of that width shows in the end, and the longest line that it ever showed.
-fn shown(seen: &str) -> (String, usize) {
+pub(crate) fn shown(seen: &str) -> (String, usize) {
     let (mut lines, mut longest) = (vec![String::new()], 0);
     for line in seen.split_inclusive(['\r', '\n']) {
         let text = line.trim_end_matches(['\r', '\n']);

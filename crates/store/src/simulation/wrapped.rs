@@ -32,6 +32,10 @@ impl<W: Wrapped> Medium for W {
         self.below().read(at, into)
     }
 
+    fn read_straight(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        self.below().read_straight(at, into)
+    }
+
     fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
         if self.passes_on(at, from) { self.below().write(at, from) } else { Ok(()) }
     }

@@ -5,7 +5,6 @@
 //! once. `COFFERDAM_SHADOW_OPERATIONS` sets how many operations there are in all, and
 //! `COFFERDAM_SHADOW_SEED` where they begin; each failure names its seed.
 
-mod mapper;
 mod pair;
 
 use crate::folder::Folder;

@@ -1,10 +1,10 @@
 //! Two files, what is done to them, and the bytes that they must have.
 
-use super::mapper::Mapper;
 use rustix::fs::{Advice, FallocateFlags, SeekFrom, copy_file_range, fadvise, fallocate, seek};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use system_tests::Mapper;
 
 /// The largest that a file gets: some times what one record of the store's tree is about.
 const LARGEST: usize = 600_000;
