@@ -4,6 +4,7 @@ use crate::attributes::{ObjectId, Room, Time};
 use crate::blocks::Blocks;
 use crate::cipher::Session;
 use crate::error::{self, Error};
+use crate::files::inode::Inode;
 use crate::keys::Opened;
 use crate::medium::{Medium, Trouble};
 use crate::pages::{PageKey, Pages};
@@ -56,6 +57,8 @@ pub struct Store {
     pub(crate) written: Vec<(u64, u64)>,
     pub(crate) jobs: u64,
     pub(crate) buffers: Vec<Blocks>,
+    /// The inode that was last asked for, and the state of the tree then.
+    pub(crate) last_inode: Option<(ObjectId, u64, Inode)>,
     pub(crate) flush_hand: PageKey,
     pub(crate) nodes_limit: usize,
     pub(crate) time: Time,

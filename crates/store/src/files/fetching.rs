@@ -22,6 +22,8 @@ pub struct Fetch {
     object: ObjectId,
     pages: Extent,
     written: Written,
+    /// The state of the tree when it was looked up.
+    seen: u64,
     cipher: Arc<Cipher>,
     medium: Arc<dyn Medium>,
     pub(super) bytes: Blocks,
@@ -209,6 +211,9 @@ impl Store {
 
     /// Whether the pages of a fetch are where they were when it was made.
     fn is_still_so(&mut self, fetch: &Fetch) -> Result<bool, Error> {
+        if fetch.seen == self.tree.changes() {
+            return Ok(true);
+        }
         let now = self.extent_at(fetch.object, fetch.pages.first)?;
         Ok(now.is_some_and(|now| {
             now.end() >= fetch.pages.end()
@@ -231,6 +236,7 @@ impl Store {
             object,
             pages,
             written,
+            seen: self.tree.changes(),
             cipher,
             medium: self.medium.clone(),
             bytes: Blocks::default(),

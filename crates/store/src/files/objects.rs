@@ -88,12 +88,20 @@ impl Store {
     }
 
     pub(crate) fn inode(&mut self, object: ObjectId) -> Result<Inode, Error> {
+        let now = self.tree.changes();
+        if let Some((known, then, inode)) = &self.last_inode
+            && (*known, *then) == (object, now)
+        {
+            return Ok(*inode);
+        }
         let record = self.tree.get(Key::new(object.0, kind::INODE, 0))?.ok_or(Error::Stale)?;
-        Inode::decode(record).ok_or(Error::Damaged(Damage {
+        let inode = Inode::decode(record).ok_or(Error::Damaged(Damage {
             block: 0,
             what: Damaged::Item { object: object.0, kind: kind::INODE },
             path: None,
-        }))
+        }))?;
+        self.last_inode = Some((object, now, inode));
+        Ok(inode)
     }
 
     pub(super) fn put_inode(&mut self, object: ObjectId, inode: &Inode) -> Result<(), Error> {

@@ -117,6 +117,7 @@ impl Tree {
 
     /// The root node, fresh.
     fn own_root(&mut self) -> Result<NodeId, Error> {
+        self.changes += 1;
         let id = self.load(self.root, self.level, 0)?;
         self.own(id);
         self.root = Link::Fresh(id);

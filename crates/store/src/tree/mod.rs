@@ -72,6 +72,8 @@ pub(crate) struct Tree {
     unplaced: Vec<NodeId>,
     /// Where neighbours are put together to be written, kept for the next time.
     run: Vec<u8>,
+    /// Counts changes.
+    changes: u64,
 }
 
 impl Tree {
@@ -89,6 +91,7 @@ impl Tree {
             left: Vec::new(),
             unplaced: alloc::vec![root],
             run: Vec::new(),
+            changes: 0,
         }
     }
 
@@ -110,6 +113,7 @@ impl Tree {
             left: Vec::new(),
             unplaced: Vec::new(),
             run: Vec::new(),
+            changes: 0,
         }
     }
 
@@ -126,6 +130,12 @@ impl Tree {
         }
     }
 
+    /// A number that is another one after every change, and when all was forgotten: as long as it is the
+    /// same, what was found would be found again.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// How many nodes wait for the next commit.
     pub(crate) fn fresh(&self) -> usize {
         self.nodes.fresh()
@@ -139,6 +149,7 @@ impl Tree {
 
     /// Forgets all nodes that can be read again. Between operations, too.
     pub(crate) fn forget_all(&mut self) {
+        self.changes += 1;
         self.nodes.forget_all();
     }
 
