@@ -17,6 +17,16 @@ const GOOD_RUN: u64 = 64;
 /// Records of a search that were not looked at since the store was opened.
 pub(super) const NEW_RECORDS: usize = 1;
 
+/// Where a run is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// In regions for such runs.
+    Own,
+    /// In all regions of which something was ever used.
+    Used,
+    Any,
+}
+
 /// What is known about a region without looking at its record.
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
@@ -43,19 +53,25 @@ impl Space {
         // At first in what is known, and a little further: so each search makes more of a store known
         // that was just opened, and none costs more in a larger one.
         let mut new = NEW_RECORDS;
-        if let Some(run) = self.look(tree, purpose, good, most, true, &mut new)? {
+        if let Some(run) = self.look(tree, purpose, good, most, Where::Own, &mut new)? {
             return Ok(run);
         }
         let free = self.size.saturating_sub(self.used + self.pins.count());
-        if new > 0
-            && free > self.size / 8
-            && let Some(run) = self.look(tree, purpose, least, most, false, &mut new)?
-        {
-            return Ok(run);
-        }
-        if new > 0
+        if new > 0 && free > self.size / 8 {
+            if let Some(run) = self.look(tree, purpose, good, most, Where::Used, &mut new)? {
+                return Ok(run);
+            }
+            // Nodes that lie here and there would be as many writes for the disk in each commit. Those
+            // that go behind all that was used leave long runs when they are written anew.
+            if new > 0
+                && purpose == Purpose::Data
+                && let Some(run) = self.look(tree, purpose, least, most, Where::Any, &mut new)?
+            {
+                return Ok(run);
+            }
+        } else if new > 0
             && self.grow(most).is_ok()
-            && let Some(run) = self.look(tree, purpose, good, most, false, &mut new)?
+            && let Some(run) = self.look(tree, purpose, good, most, Where::Any, &mut new)?
         {
             return Ok(run);
         }
@@ -64,10 +80,10 @@ impl Space {
         }
         // There is no room behind. Somewhere there must be some.
         let mut all = usize::MAX;
-        if let Some(run) = self.look(tree, purpose, good, most, true, &mut all)? {
+        if let Some(run) = self.look(tree, purpose, good, most, Where::Own, &mut all)? {
             return Ok(run);
         }
-        self.look(tree, purpose, least, most, false, &mut all)?.ok_or(Error::Full)
+        self.look(tree, purpose, least, most, Where::Any, &mut all)?.ok_or(Error::Full)
     }
 
     /// Looks for a run behind all that was ever used, and makes room there.
@@ -106,7 +122,7 @@ impl Space {
         purpose: Purpose,
         least: u64,
         most: u64,
-        choosy: bool,
+        place: Where,
         new: &mut usize,
     ) -> Result<Option<(u64, u64)>, Error> {
         let regions = self.size.div_ceil(BLOCKS);
@@ -122,7 +138,11 @@ impl Space {
             let mine = number.is_multiple_of(NODE_REGIONS) != long;
             let hint = self.hints.get(number as usize).copied().unwrap_or(Hint::NONE);
             // Where nothing of old may be used, there is no choice.
-            let unwanted = choosy && !mine && !self.pins.unknown();
+            let unwanted = match place {
+                Where::Own => !mine && !self.pins.unknown(),
+                Where::Used => number * BLOCKS >= self.end,
+                Where::Any => false,
+            };
             if unwanted || u64::from(hint.longest) < least || self.pins.all_of(number) {
                 continue;
             }

@@ -98,6 +98,28 @@ fn what_is_free_in_the_front_is_found_once_all_is_known() {
     assert!(runs[..100].contains(&(90 * BLOCKS, 100)), "{runs:?}");
 }
 
+#[test]
+fn nodes_of_a_commit_lie_in_a_row_where_all_that_is_free_is_in_pieces() {
+    // Every other pair of blocks is free, as random writes leave it, in regions for nodes and others.
+    let free: Vec<(u64, u64)> = (0..40 * BLOCKS / 4).map(|at| (4 * at, 2)).collect();
+    let (mut space, mut tree) = opened(40, &free, 1);
+    // All records were read since it was opened.
+    space.hints.resize(41, Hint { longest: BLOCKS as u16, seen: true });
+    let mut taken = Vec::new();
+    for _ in 0..20 {
+        let run = space.allocate(&mut tree, Purpose::Nodes, NODE_BLOCKS, 12).unwrap();
+        assert_eq!(run.1, 12, "{run:?}");
+        taken.push(run);
+    }
+    // When there is no room in a row, any will do.
+    let mut short = 0;
+    while short < 100 {
+        let run = space.allocate(&mut tree, Purpose::Nodes, NODE_BLOCKS, 12).unwrap();
+        short += u64::from(run.1 < 12);
+        assert!(!taken.contains(&run), "{run:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_is_given_out_twice(
