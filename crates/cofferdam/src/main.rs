@@ -9,6 +9,7 @@ mod failure;
 mod logs;
 mod manual;
 mod net;
+mod stdout;
 mod stop;
 mod store;
 

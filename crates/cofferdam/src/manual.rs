@@ -2,11 +2,12 @@
 
 use crate::Failure;
 use crate::cli::Cli;
+use crate::stdout::{print, refused};
 use clap::builder::Resettable;
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,7 +24,7 @@ pub(crate) fn pages(dir: Option<&Path>) -> Result<(), Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let Some(dir) = dir else {
-        return print(page(&command, None, None).map_err(stdout)?.as_bytes());
+        return print(page(&command, None, None).map_err(refused)?.as_bytes());
     };
     let failed = |source| Failure::System {
         thing: format!("writing manual pages into {}", dir.display()),
@@ -93,17 +94,4 @@ fn tidy(page: &str, title: &str) -> String {
         page.lines().map(|line| if line.starts_with(".TH ") { title } else { line.trim_end() });
     let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     text.replace("\n.br\n\n.br\n", "\n.sp\n")
-}
-
-/// Prints to stdout, where the reader may have gone away.
-pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(stdout),
-    }
-}
-
-fn stdout(source: io::Error) -> Failure {
-    Failure::System { thing: "stdout".into(), source, way_out: "check where it is redirected to" }
 }

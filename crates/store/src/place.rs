@@ -2,6 +2,8 @@
 
 /// Bytes of a block, of a page of a file, and of a page of memory.
 pub(crate) const BLOCK: usize = 4096;
+/// A file of at most so many bytes lies in the tree, without a block of its own.
+pub(crate) const SMALL: u64 = 1024;
 /// Blocks that a node takes.
 pub(crate) const NODE_BLOCKS: u64 = 2;
 /// The first block that is not part of the header.

@@ -15,9 +15,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Adds rows of some size, each in a transaction of its own, and says so when that is done.
-/// `extra` is what makes the end of a transaction safe also with a journal, whose removal it is.
+/// `extra` is what makes the end of a transaction safe also with a journal, whose removal it is. It
+/// rests for a moment in between: who waits for a journal only looks now and then whether it is free,
+/// and could find it taken for many seconds.
 const WRITER: &str = "
-import sqlite3, sys
+import sqlite3, sys, time
 base = sqlite3.connect('data.db', timeout=20, isolation_level=None)
 base.execute('PRAGMA synchronous=extra')
 who, number = int(sys.argv[1]), int(sys.argv[2])
@@ -28,6 +30,7 @@ while True:
     base.execute('COMMIT')
     print(number, flush=True)
     number += 1
+    time.sleep(0.002)
 ";
 
 /// One process that adds rows.

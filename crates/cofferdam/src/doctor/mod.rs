@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
         let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         report::text(&machine, &findings, colours)
     };
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }
 
 fn findings(machine: &Machine) -> Vec<Finding> {

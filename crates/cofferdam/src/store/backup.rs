@@ -215,7 +215,7 @@ pub(crate) fn run_restore(options: &RestoreOptions, context: &Context) -> Result
     } else {
         format!("store    {store}\nseal     {seal}\n\nIt is as it was at commit {commit}.")
     };
-    crate::manual::print(format!("{text}\n").as_bytes())
+    crate::stdout::print(format!("{text}\n").as_bytes())
 }
 
 /// The number of what a backup says.

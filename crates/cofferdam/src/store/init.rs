@@ -322,5 +322,5 @@ pub(super) fn tell(
         }
         text
     };
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }

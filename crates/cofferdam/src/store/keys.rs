@@ -130,7 +130,7 @@ fn print(slots: &[SlotInfo], used: Option<usize>, context: &Context) -> Result<(
             text.push('\n');
         }
     }
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }
 
 fn add(options: &AddOptions, context: &Context) -> Result<(), Failure> {
@@ -177,7 +177,7 @@ fn tell_added(number: usize, key: &Held, made: bool, context: &Context) -> Resul
         if let Some(text) = &recovery {
             told["recovery_key"] = text.as_str().into();
         }
-        return crate::manual::print(format!("{told}\n").as_bytes());
+        return crate::stdout::print(format!("{told}\n").as_bytes());
     }
     let mut text = format!("key {number} added\n");
     if let (Some(path), true) = (key.key_file(), made) {
@@ -189,7 +189,7 @@ fn tell_added(number: usize, key: &Held, made: bool, context: &Context) -> Resul
             recovery.as_str()
         );
     }
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }
 
 fn remove(options: &RemoveOptions, context: &Context) -> Result<(), Failure> {
@@ -210,7 +210,7 @@ fn remove(options: &RemoveOptions, context: &Context) -> Result<(), Failure> {
     }
     session.finish()?;
     if context.json {
-        return crate::manual::print(format!("{}\n", json!({ "removed": number })).as_bytes());
+        return crate::stdout::print(format!("{}\n", json!({ "removed": number })).as_bytes());
     }
-    crate::manual::print(format!("key {number} removed\n").as_bytes())
+    crate::stdout::print(format!("key {number} removed\n").as_bytes())
 }

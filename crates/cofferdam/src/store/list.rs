@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
             if names.len() > 1 && !context.json {
                 let gap = if first { "" } else { "\n" };
                 let heading = [gap.as_bytes(), &shown::name(name), b":\n"].concat();
-                crate::manual::print(&heading)?;
+                crate::stdout::print(&heading)?;
             }
             lines.into_iter().filter(|line| options.all || !line.name.starts_with(b".")).collect()
         } else {
@@ -84,11 +84,11 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
                 Value::Object(shown::attributes(&line.path, &line.it, line.target.as_deref()))
             }));
         } else {
-            crate::manual::print(&text(&lines, options))?;
+            crate::stdout::print(&text(&lines, options))?;
         }
     }
     if context.json {
-        crate::manual::print(format!("{}\n", json!({ "entries": documents })).as_bytes())?;
+        crate::stdout::print(format!("{}\n", json!({ "entries": documents })).as_bytes())?;
     }
     troubles.end()
 }

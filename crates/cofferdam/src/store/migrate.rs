@@ -94,7 +94,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
             new.made.keep();
             if !context.json {
                 let text = format!("{objects} files and directories are copied and verified\n\n");
-                crate::manual::print(text.as_bytes())?;
+                crate::stdout::print(text.as_bytes())?;
             }
             let more = json!({ "objects": objects, "bytes": bytes, "changed": true });
             init::tell(new.identity, &new.place, new.recovery.as_ref(), Some(more), context)
@@ -115,7 +115,7 @@ fn is_newest(context: &Context) -> Result<(), Failure> {
     } else {
         "the store has version 1 of the format, which is the newest; nothing to do".to_owned()
     };
-    crate::manual::print(format!("{text}\n").as_bytes())
+    crate::stdout::print(format!("{text}\n").as_bytes())
 }
 
 /// Copies all, makes it safe and verifies it. Gives how many objects and bytes there are.

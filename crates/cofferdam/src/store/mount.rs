@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         } else {
             format!("{store} is mounted at {point}; Ctrl-C or `umount {point}` ends it")
         };
-        crate::manual::print(format!("{text}\n").as_bytes())?;
+        crate::stdout::print(format!("{text}\n").as_bytes())?;
         while !mounted.wait(LOOK) && !context.stop.is_wanted() {}
         // What is dropped now is taken out of sight, and what was written to it made safe.
         mounted.unmount().map_err(|error| ended(&error))

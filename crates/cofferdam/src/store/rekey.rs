@@ -82,7 +82,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         let list: Vec<_> = dropped.iter().map(new_key::sentence).collect();
         format!("new keys are drawn (generation {generation}); dropped: {}", list.join(", "))
     };
-    crate::manual::print(format!("{text}\n").as_bytes())
+    crate::stdout::print(format!("{text}\n").as_bytes())
 }
 
 fn others(options: &Options) -> Result<Vec<Held>, Failure> {

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
                 } else {
                     listed(&object)
                 };
-                crate::manual::print(text.as_bytes())?;
+                crate::stdout::print(text.as_bytes())?;
             }
             Err(failure) => troubles.bear_one_of(options.name.len(), failure, &mut progress)?,
         }
@@ -74,7 +74,7 @@ fn whole(session: &mut Session, options: &Options, context: &Context) -> Result<
     }
     let text =
         if context.json { format!("{}\n", Value::Object(document)) } else { listed(&document) };
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }
 
 /// One line for each thing. A name that is not UTF-8 is shown as everywhere, not by its bytes.

@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         files: 0,
     };
     if !context.json {
-        crate::manual::print(&[&shown::name(name)[..], b"\n"].concat())?;
+        crate::stdout::print(&[&shown::name(name)[..], b"\n"].concat())?;
     }
     let children = walk.directory(name, &it, "", options.depth)?;
     let text = if context.json {
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     } else {
         format!("\n{} directories, {} files\n", walk.directories, walk.files)
     };
-    crate::manual::print(text.as_bytes())?;
+    crate::stdout::print(text.as_bytes())?;
     walk.troubles.end()
 }
 
@@ -91,7 +91,7 @@ impl Walk<'_> {
             let directory = line.it.kind() == Kind::Directory;
             *(if directory { &mut self.directories } else { &mut self.files }) += 1;
             if !self.json {
-                crate::manual::print(&self.text(line, margin, last))?;
+                crate::stdout::print(&self.text(line, margin, last))?;
             }
             let margin = format!("{margin}{}", if last { "    " } else { "│   " });
             let children = if directory {

@@ -53,5 +53,5 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     } else {
         format!("given back to what lies below: {}B", shown::size(bytes, true))
     };
-    crate::manual::print(format!("{text}\n").as_bytes())
+    crate::stdout::print(format!("{text}\n").as_bytes())
 }

@@ -24,10 +24,10 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let report = check(&mut session, &mut progress)?;
     drop(progress);
     if context.json {
-        crate::manual::print(format!("{}\n", document(&report)).as_bytes())?;
+        crate::stdout::print(format!("{}\n", document(&report)).as_bytes())?;
     } else {
         for finding in &report.findings {
-            crate::manual::print(format!("{}\n", sentence(finding)).as_bytes())?;
+            crate::stdout::print(format!("{}\n", sentence(finding)).as_bytes())?;
         }
     }
     if !report.findings.is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
     let text = format!(
         "all is well: commit {commit}, {objects} files and directories, {pages} pages, {nodes} nodes\n"
     );
-    crate::manual::print(text.as_bytes())
+    crate::stdout::print(text.as_bytes())
 }
 
 /// Reads and checks everything.

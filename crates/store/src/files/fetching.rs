@@ -5,7 +5,6 @@
 //! takes them back. In between the file may have changed; then the fetched pages are not used.
 
 use super::extent::{Extent, Written};
-use super::reading::copy;
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::blocks::Blocks;
@@ -89,6 +88,16 @@ impl Fetch {
     /// the file, [`Store::fetched`] knows.
     pub fn copy(&self, offset: u64, into: &mut [u8]) {
         copy(self.pages.first * BLOCK as u64, self.bytes.bytes(), offset, into);
+    }
+}
+
+/// Copies the part of `from`, which lies at `start`, that overlaps with `into`, which lies at `offset`.
+pub(super) fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
+    let first = start.max(offset);
+    let last = (start + from.len() as u64).min(offset + into.len() as u64);
+    if first < last {
+        let from = &from[(first - start) as usize..(last - start) as usize];
+        into[(first - offset) as usize..(last - offset) as usize].copy_from_slice(from);
     }
 }
 

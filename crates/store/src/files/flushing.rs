@@ -4,7 +4,6 @@
 //! takes it back. Where the pages lie goes into the tree only when they have been written.
 
 use super::extent::{Extent, Written};
-use super::writing::SMALL;
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::blocks::Blocks;
@@ -12,7 +11,7 @@ use crate::cipher::{Session, of_page};
 use crate::error::Error;
 use crate::medium::{Medium, Trouble};
 use crate::pages::PageKey;
-use crate::place::{self, BLOCK};
+use crate::place::{self, BLOCK, SMALL};
 use crate::space::Purpose;
 use crate::tree::key::{Key, kind};
 use alloc::sync::Arc;
@@ -196,7 +195,12 @@ impl Store {
         let pages = extent.pages;
         self.put_pages(object, extent)?;
         let mut inode = self.inode(object)?;
-        inode.blocks = (inode.blocks + pages).saturating_sub(gone);
+        let blocks = (inode.blocks + pages).saturating_sub(gone);
+        if blocks == inode.blocks {
+            // What was there before is written over: the leaf of the inode need not be.
+            return Ok(());
+        }
+        inode.blocks = blocks;
         self.put_inode(object, &inode)
     }
 

@@ -21,6 +21,6 @@ mod removing;
 mod renaming;
 mod seeking;
 mod unnamed;
-pub(crate) mod writing;
+mod writing;
 
 pub use extras::SetExtra;

@@ -4,8 +4,7 @@ use crate::Store;
 use crate::attributes::{Attributes, Change, Kind, ObjectId, Time};
 use crate::error::{Damage, Damaged, Error};
 use crate::files::inode::Inode;
-use crate::files::writing::SMALL;
-use crate::place::BLOCK;
+use crate::place::{BLOCK, SMALL};
 use crate::tree::key::{Key, kind};
 
 /// Bits of a mode that are not the kind.

@@ -4,7 +4,7 @@
 //! threads copies it while others have the store. The same goes for what is [missing](Fetch).
 
 use super::extent::{Extent, PAGES};
-use super::fetching::Fetch;
+use super::fetching::{Fetch, copy};
 use crate::Store;
 use crate::attributes::{Kind, ObjectId};
 use crate::error::Error;
@@ -55,16 +55,6 @@ impl Lent {
 
 /// Less is copied at once, with the store kept meanwhile: to lend pages costs something, too.
 const MUCH: usize = 64 << 10;
-
-/// Copies the part of `from`, which lies at `start`, that overlaps with `into`, which lies at `offset`.
-pub(super) fn copy(start: u64, from: &[u8], offset: u64, into: &mut [u8]) {
-    let first = start.max(offset);
-    let last = (start + from.len() as u64).min(offset + into.len() as u64);
-    if first < last {
-        let from = &from[(first - start) as usize..(last - start) as usize];
-        into[(first - offset) as usize..(last - offset) as usize].copy_from_slice(from);
-    }
-}
 
 impl Store {
     /// Reads from a file; gives how many bytes there were.

@@ -6,12 +6,9 @@ use crate::attributes::{Kind, ObjectId, Time};
 use crate::error::Error;
 use crate::files::inode::Inode;
 use crate::pages::Pages;
-use crate::place::BLOCK;
+use crate::place::{BLOCK, SMALL};
 use crate::tree::key::{Key, kind};
 use alloc::vec::Vec;
-
-/// A file of at most so many bytes lies in the tree, without a block of its own.
-pub(crate) const SMALL: u64 = 1024;
 
 impl Store {
     /// Writes to a file: all of it, or nothing. Its times become `now`; who sees to them himself

@@ -78,7 +78,7 @@ pub(crate) fn run(options: &Options, context: &Context) -> Result<(), Failure> {
         joined(asking).and(joined(serving))
     })?;
     let summary = figures.now(begin.elapsed());
-    crate::manual::print(screen::summary(&summary, context.json).as_bytes())?;
+    crate::stdout::print(screen::summary(&summary, context.json).as_bytes())?;
     summary.verdict()
 }
 
