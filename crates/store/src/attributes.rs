@@ -1,7 +1,6 @@
 //! What is known about a file, and the words in which it is asked for and changed.
 
-use crate::place::BLOCK;
-use crate::place::SMALL;
+use crate::place::{BLOCK, SMALL};
 use alloc::vec::Vec;
 
 /// A file, directory or other thing in a store: a number that is never used again.

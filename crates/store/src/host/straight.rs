@@ -1,9 +1,10 @@
 //! Past the kernel's cache.
 //!
-//! **Writing a small file.** A seal and a store on one file system share a device, and so the one flush of it that takes most of
-//! a commit's time. The seal then has to be with the device before that flush: it is written straight
-//! to it. That is done only where it is known to be so: on ext4, where the kernel says that it takes
-//! such writes, and to blocks that were written before, so that nothing but their bytes changes.
+//! **Writing a small file.** A seal and a store on one file system share a device, and so the one flush
+//! of it that takes most of a commit's time. The seal then has to be with the device before that flush:
+//! it is written straight to it. That is done only where it is known to be so: on ext4, where the kernel
+//! says that it takes such writes, and to blocks that were written before, so that nothing but their
+//! bytes changes.
 //!
 //! **Reading much in order.** The kernel would copy every byte once more, and keep what lies decrypted
 //! in our own cache. What it has anyway, it has as well: it writes out what was written before it lets
