@@ -125,25 +125,25 @@ pub trait Files: Send + Sync + 'static {
         self.volume().read(object, offset, into)
     }
 
-    /// Writes all of `from`; the file's times become `now`, if one is given.
-    fn write(
-        &self,
-        object: ObjectId,
-        offset: u64,
-        from: &[u8],
-        now: Option<Time>,
-    ) -> Result<(), Error> {
+    /// Writes all of `from`; the file's times become `now`.
+    fn write(&self, object: ObjectId, offset: u64, from: &[u8], now: Time) -> Result<(), Error> {
         self.volume().write(object, offset, from, now)
     }
 
-    /// What `fallocate` does; the file's times become `now`, if one is given.
+    /// Whoever wrote has been answered, and there is a moment.
+    fn get_ahead(&self) {
+        // Whatever goes wrong is told when somebody asks for something again.
+        let _ = self.volume().get_ahead();
+    }
+
+    /// What `fallocate` does; the file's times become `now`.
     fn allocate(
         &self,
         object: ObjectId,
         how: Allocate,
         offset: u64,
         length: u64,
-        now: Option<Time>,
+        now: Time,
     ) -> Result<(), Error> {
         self.volume().allocate(object, how, offset, length, now)
     }

@@ -1,6 +1,5 @@
 //! What is known about a file, and the words in which it is asked for and changed.
 
-use crate::place::{BLOCK, SMALL};
 use alloc::vec::Vec;
 
 /// A file, directory or other thing in a store: a number that is never used again.
@@ -96,14 +95,6 @@ impl Attributes {
     /// What kind of file it is.
     pub fn kind(&self) -> Kind {
         Kind::of_mode(self.mode).unwrap_or(Kind::File)
-    }
-
-    /// Whether it is a file that may get more blocks without becoming larger: it has holes, or
-    /// something of it was not written out yet.
-    pub fn may_get_blocks(&self) -> bool {
-        self.kind() == Kind::File
-            && self.size > SMALL
-            && self.blocks < self.size.div_ceil(BLOCK as u64)
     }
 }
 

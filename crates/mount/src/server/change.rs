@@ -51,13 +51,6 @@ impl<F: Files> Server<F> {
         self.files.change(object, &change, now)
     }
 
-    /// When a file was changed whose contents somebody changes now; nothing if the kernel tells
-    /// that itself. It must be one of them: what it shows must not be another time when it has
-    /// forgotten its own.
-    pub(super) fn touched(&self, now: Time) -> Option<Time> {
-        (!self.kernel_keeps_times).then_some(now)
-    }
-
     /// Takes the set-id bits off a file whose contents somebody else changes.
     pub(super) fn clear_set_id(&self, object: ObjectId, now: Time) -> Result<(), Error> {
         if let Some(permissions) = without_set_id(&self.files.attributes(object)?) {

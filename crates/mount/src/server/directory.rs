@@ -3,7 +3,7 @@
 //! A piece is as long as the kernel's buffer, and only that tells when it is full. Cookies 1 and 2
 //! stand after `.` and `..`, which the store does not keep as entries.
 
-use super::{KEEP, Server, keep, translate};
+use super::{KEEP, Server, translate};
 use crate::Files;
 use fuser::{FileType, Generation, INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use std::ffi::OsStr;
@@ -83,7 +83,7 @@ impl<F: Files> Server<F> {
     /// Adds one entry; answers whether it was one too many.
     fn add(&self, entry: &Entry, reply: &mut ReplyDirectoryPlus) -> bool {
         let (attr, keep) = match self.files.attributes(entry.object) {
-            Ok(attributes) => (translate::file_attr(&attributes), keep(&attributes)),
+            Ok(attributes) => (translate::file_attr(&attributes), KEEP),
             // It has gone since the list was made.
             Err(Error::NotFound | Error::Stale) => return false,
             // One damaged file must not hide the others: its name is shown, and whoever asks for

@@ -27,15 +27,6 @@ use store::{Attributes, Error};
 /// How long the kernel may believe what it was told: nobody but the kernel changes it.
 const KEEP: Duration = Duration::from_hours(365 * 24);
 
-/// How long it may believe how many blocks a file has that may get more: it would not ask when it has
-/// written to it.
-const KEEP_BLOCKS: Duration = Duration::from_secs(1);
-
-/// How long it may believe all that.
-fn keep(attributes: &Attributes) -> Duration {
-    if attributes.may_get_blocks() { KEEP_BLOCKS } else { KEEP }
-}
-
 /// One mount's answers.
 pub(crate) struct Server<F: Files> {
     files: Arc<F>,
@@ -45,8 +36,6 @@ pub(crate) struct Server<F: Files> {
     /// Whether this kernel can do without being asked for each `open` and `opendir`.
     silent_open: bool,
     silent_open_directory: bool,
-    /// Whether it writes behind, and says itself when a file was changed.
-    kernel_keeps_times: bool,
 }
 
 impl<F: Files> Server<F> {
@@ -60,7 +49,6 @@ impl<F: Files> Server<F> {
             teller,
             silent_open: false,
             silent_open_directory: false,
-            kernel_keeps_times: false,
             seeker,
         };
         (server, questions)
@@ -72,29 +60,26 @@ impl<F: Files> Server<F> {
         translate::errno(error)
     }
 
-    /// What may be said about an object that the kernel gets to know by that, and for how long.
-    fn introduced(
-        &self,
-        attributes: Result<Attributes, Error>,
-    ) -> Result<(FileAttr, Duration), Errno> {
+    /// What may be said about an object that the kernel gets to know by that.
+    fn introduced(&self, attributes: Result<Attributes, Error>) -> Result<FileAttr, Errno> {
         attributes
             .and_then(|attributes| {
                 self.known.learn(&*self.files, attributes.object)?;
-                Ok((translate::file_attr(&attributes), keep(&attributes)))
+                Ok(translate::file_attr(&attributes))
             })
             .map_err(|error| self.failed(&error))
     }
 
     fn answer_entry(&self, reply: ReplyEntry, attributes: Result<Attributes, Error>) {
         match self.introduced(attributes) {
-            Ok((attr, keep)) => reply.entry_with_ttls(&keep, &KEEP, &attr, Generation(0)),
+            Ok(attr) => reply.entry(&KEEP, &attr, Generation(0)),
             Err(error) => reply.error(error),
         }
     }
 
     fn answer_attributes(&self, reply: ReplyAttr, attributes: Result<Attributes, Error>) {
         match attributes {
-            Ok(attributes) => reply.attr(&keep(&attributes), &translate::file_attr(&attributes)),
+            Ok(attributes) => reply.attr(&KEEP, &translate::file_attr(&attributes)),
             Err(error) => reply.error(self.failed(&error)),
         }
     }

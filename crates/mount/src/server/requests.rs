@@ -268,9 +268,12 @@ impl<F: Files> Filesystem for Server<F> {
         } else {
             Ok(())
         };
-        match cleared.and_then(|()| self.files.write(file, offset, data, self.touched(now))) {
+        match cleared.and_then(|()| self.files.write(file, offset, data, now)) {
             // No request is longer than what was agreed on.
-            Ok(()) => reply.written(data.len() as u32),
+            Ok(()) => {
+                reply.written(data.len() as u32);
+                self.files.get_ahead();
+            }
             Err(error) => reply.error(self.failed(&error)),
         }
     }
@@ -401,9 +404,9 @@ impl<F: Files> Filesystem for Server<F> {
     ) {
         let flags = OFlags::from_bits_retain(flags.cast_unsigned());
         match self.introduced(self.made_or_found(parent, name, mode, flags, request)) {
-            Ok((attr, keep)) => {
+            Ok(attr) => {
                 let flags = FopenFlags::FOPEN_KEEP_CACHE;
-                reply.created(&keep, &attr, Generation(0), FileHandle(0), flags);
+                reply.created(&KEEP, &attr, Generation(0), FileHandle(0), flags);
             }
             Err(error) => reply.error(error),
         }
@@ -433,8 +436,7 @@ impl<F: Files> Filesystem for Server<F> {
         };
         let (file, now) = (object(number), now());
         let cleared = if may_keep(request.uid()) { Ok(()) } else { self.clear_set_id(file, now) };
-        let done = cleared
-            .and_then(|()| self.files.allocate(file, how, offset, length, self.touched(now)));
+        let done = cleared.and_then(|()| self.files.allocate(file, how, offset, length, now));
         self.answer_done(reply, done);
     }
 

@@ -7,13 +7,17 @@ use fuser::{InitFlags, KernelConfig};
 /// The largest write, and read, in one request: the most that kernels allow today.
 const LARGEST: u32 = 1 << 20;
 
-/// How many reads ahead and writes behind may be on their way at once.
+/// How many reads ahead, and writes of mapped memory, may be on their way at once.
 const BACKGROUND: u16 = 64;
 
 /// Asked for if the kernel has them; each is about speed, except killing set-id bits, which is also
 /// what keeps the kernel from asking for an extended attribute before every write.
-const WANTED: [InitFlags; 10] = [
-    InitFlags::FUSE_WRITEBACK_CACHE,
+///
+/// Not `FUSE_WRITEBACK_CACHE`: the store keeps what is written until it is synchronised, once is
+/// enough. A kernel that writes behind also keeps the times, and tells them with a request more at
+/// each rename, removal and `fsync`; and who writes hears at once here when the store is full. Many
+/// small writes are slower by it, all else is faster.
+const WANTED: [InitFlags; 9] = [
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_PARALLEL_DIROPS,
     InitFlags::FUSE_DO_READDIRPLUS,
@@ -37,7 +41,6 @@ impl<F: Files> Server<F> {
         }
         let _ = config.set_max_background(BACKGROUND);
         let kernel = config.capabilities();
-        self.kernel_keeps_times = kernel.contains(InitFlags::FUSE_WRITEBACK_CACHE);
         self.silent_open = kernel.contains(InitFlags::FUSE_NO_OPEN_SUPPORT);
         self.silent_open_directory = kernel.contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
     }

@@ -17,7 +17,7 @@ fn is_mounted(path: &std::path::Path) -> bool {
 }
 
 #[test]
-fn unmounting_writes_what_the_kernel_still_had() {
+fn unmounting_makes_safe_what_was_written() {
     let mut place = Place::new();
     assert!(is_mounted(place.root()));
     fs::write(place.at("f"), vec![3; 100_000]).unwrap();

@@ -12,8 +12,7 @@ use crate::place::BLOCK;
 const HOLES: usize = 512;
 
 impl Store {
-    /// Does to a range of a file what `fallocate` does. Its times become `now`; who sees to them
-    /// himself leaves that out.
+    /// Does to a range of a file what `fallocate` does. Its times become `now`.
     ///
     /// In a file with very many holes this changes very much at once: who commits in between calls
     /// [`allocate_some`](Self::allocate_some).
@@ -23,9 +22,8 @@ impl Store {
         how: Allocate,
         offset: u64,
         length: u64,
-        now: impl Into<Option<Time>>,
+        now: Time,
     ) -> Result<(), Error> {
-        let now = now.into();
         let end = self.check_room(object, how, offset, length)?;
         let mut at = offset;
         loop {
@@ -44,9 +42,8 @@ impl Store {
         how: Allocate,
         offset: u64,
         length: u64,
-        now: impl Into<Option<Time>>,
+        now: Time,
     ) -> Result<u64, Error> {
-        let now = now.into();
         let (size, mut end) = self.check_range(object, offset, length)?;
         self.make_frames()?;
         self.blank_beyond_end(object, size);
@@ -73,9 +70,7 @@ impl Store {
         if matches!(how, Allocate::Grow | Allocate::Zero) {
             inode.size = inode.size.max(end);
         }
-        if let Some(now) = now {
-            inode.touch(now);
-        }
+        inode.touch(now);
         self.put_inode(object, &inode)?;
         Ok(end)
     }

@@ -84,25 +84,49 @@ impl Extent {
 
     /// Nothing if it is none.
     pub(crate) fn decode(first: u64, bytes: &[u8]) -> Option<Self> {
+        let record = Record::read(first, bytes)?;
+        Some(record.part(first, record.end()))
+    }
+}
+
+/// A record as it lies in the tree. Most who look one up want a few of its pages, and no copy of the
+/// tags of all.
+pub(super) struct Record<'a> {
+    first: u64,
+    pages: u64,
+    /// What comes before the tags, and the tags; nothing if they were only promised.
+    written: Option<(&'a [u8], &'a [[u8; 16]])>,
+}
+
+impl<'a> Record<'a> {
+    /// Nothing if it is none.
+    pub(super) fn read(first: u64, bytes: &'a [u8]) -> Option<Self> {
         let (head, tags) = bytes.split_at_checked(HEAD)?;
         let pages = number48(&head[26..30]);
         first.checked_add(pages)?;
-        let written = if head[24] & PROMISED as u8 != 0 {
-            None
-        } else {
-            let tags = tags.as_chunks::<16>().0.to_vec();
-            if tags.len() as u64 != pages {
-                return None;
-            }
+        let promised = head[24] & PROMISED as u8 != 0;
+        let written = (!promised).then_some((head, tags.as_chunks::<16>().0));
+        let right = written.is_none_or(|(_, tags)| tags.len() as u64 == pages);
+        (pages > 0 && right).then_some(Self { first, pages, written })
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.pages
+    }
+
+    /// The part that is pages `from..to`, which are in it.
+    pub(super) fn part(&self, from: u64, to: u64) -> Extent {
+        let skip = from - self.first;
+        let written = self.written.map(|(head, tags)| {
             let mut session = [0; 12];
             session.copy_from_slice(&head[12..24]);
-            Some(Written {
-                address: number48(&head[..6]),
+            Written {
+                address: number48(&head[..6]) + skip,
                 birth: number48(&head[6..12]),
                 session: SessionName(session),
-                tags,
-            })
-        };
-        (pages > 0).then_some(Self { first, pages, written })
+                tags: tags[skip as usize..(to - self.first) as usize].to_vec(),
+            }
+        });
+        Extent { first: from, pages: to - from, written }
     }
 }

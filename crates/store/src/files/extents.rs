@@ -1,6 +1,6 @@
 //! Where a file's pages lie: looking it up, cutting pieces out, putting pieces in.
 
-use super::extent::{Extent, PAGES};
+use super::extent::{Extent, PAGES, Record};
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::error::{Damage, Damaged, Error};
@@ -36,6 +36,19 @@ impl Store {
             (Key::new(object.0, kind::EXTENT, page), Key::new(object.0, kind::EXTENT + 1, 0));
         let Some((key, record)) = self.tree.first(from, to)? else { return Ok(None) };
         decode(object, key, &record).map(Some)
+    }
+
+    /// What lies at a page and, of the same nature, after it, up to `to`.
+    pub(super) fn run_at(&mut self, object: ObjectId, page: u64, to: u64) -> Result<Extent, Error> {
+        let key = Key::new(object.0, kind::EXTENT, page);
+        if let Some((key, record)) = self.tree.at_or_before(key)? {
+            let record = Record::read(key.position, record).ok_or_else(|| damaged(object))?;
+            if record.end() > page {
+                return Ok(record.part(page, to.min(record.end())));
+            }
+        }
+        let end = self.extent_from(object, page)?.map_or(to, |next| next.first.min(to));
+        Ok(Extent { first: page, pages: end - page, written: None })
     }
 
     /// Makes a hole of the pages `from..to`: gives back their blocks and promises. Says how many
@@ -120,7 +133,10 @@ impl Store {
 }
 
 fn decode(object: ObjectId, key: Key, record: &[u8]) -> Result<Extent, Error> {
+    Extent::decode(key.position, record).ok_or_else(|| damaged(object))
+}
+
+fn damaged(object: ObjectId) -> Error {
     let what = Damaged::Item { object: object.0, kind: kind::EXTENT };
-    let damaged = Error::Damaged(Damage { block: 0, what, path: None });
-    Extent::decode(key.position, record).ok_or(damaged)
+    Error::Damaged(Damage { block: 0, what, path: None })
 }

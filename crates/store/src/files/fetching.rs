@@ -4,7 +4,7 @@
 //! store gives out [`Fetch`]es, which need nothing but the medium and memory to put the pages in, and
 //! takes them back. In between the file may have changed; then the fetched pages are not used.
 
-use super::extent::{Extent, Written};
+use super::extent::Written;
 use crate::Store;
 use crate::attributes::ObjectId;
 use crate::blocks::Blocks;
@@ -19,7 +19,8 @@ use alloc::vec::Vec;
 /// Pages of a file that are on the medium and not in memory.
 pub struct Fetch {
     object: ObjectId,
-    pages: Extent,
+    /// Its first page.
+    first: u64,
     written: Written,
     /// The state of the tree when it was looked up.
     seen: u64,
@@ -41,9 +42,9 @@ impl Fetch {
     /// [`Error::Damaged`], which means nothing yet: while this went on, the file may have changed and
     /// the blocks may have been used for something else. [`Store::fetched`] knows.
     pub fn run(&mut self) -> Result<(), Error> {
-        self.bytes.resize(self.pages.pages as usize);
+        self.bytes.resize(self.pages() as usize);
         let damaged = |index: u64| {
-            let what = Damaged::Page { object: self.object.0, page: self.pages.first + index };
+            let what = Damaged::Page { object: self.object.0, page: self.first + index };
             Error::Damaged(Damage { block: self.written.address + index, what, path: None })
         };
         let (at, bytes) = (place::bytes(self.written.address), self.bytes.bytes_mut());
@@ -59,7 +60,7 @@ impl Fetch {
         }
         for (index, (page, tag)) in (0..).zip(self.bytes.each_mut().zip(&self.written.tags)) {
             let nonce = place::nonce(self.written.birth, self.written.address + index);
-            let associated = of_page(self.object.0, self.pages.first + index);
+            let associated = of_page(self.object.0, self.first + index);
             let mut done = Err(Forged);
             if let (Some(frames), Some(&frame)) = (&self.frames, self.reserved.get(index as usize))
             {
@@ -79,15 +80,19 @@ impl Fetch {
         self.straight = true;
     }
 
+    fn pages(&self) -> u64 {
+        self.written.tags.len() as u64
+    }
+
     /// Which pages: whose, from, and up to but not including.
     pub fn span(&self) -> (ObjectId, u64, u64) {
-        (self.object, self.pages.first, self.pages.end())
+        (self.object, self.first, self.first + self.pages())
     }
 
     /// Copies what overlaps to a buffer that begins at `offset` of the file. Whether it is what is in
     /// the file, [`Store::fetched`] knows.
     pub fn copy(&self, offset: u64, into: &mut [u8]) {
-        copy(self.pages.first * BLOCK as u64, self.bytes.bytes(), offset, into);
+        copy(self.first * BLOCK as u64, self.bytes.bytes(), offset, into);
     }
 }
 
@@ -115,7 +120,7 @@ impl Announcement {
         let mut all: Vec<Self> = Vec::new();
         for fetch in fetches.iter().filter(|fetch| !fetch.straight) {
             let at = place::bytes(fetch.written.address);
-            let length = fetch.pages.pages * BLOCK as u64;
+            let length = fetch.pages() * BLOCK as u64;
             match all.last_mut() {
                 Some(last) if last.at + last.length == at => last.length += length,
                 _ => all.push(Self { medium: fetch.medium.clone(), at, length }),
@@ -149,10 +154,10 @@ impl Store {
                 continue;
             }
             let missing = self.missing(object, page, end)?;
-            page = missing.end();
-            if let Some(written) = missing.written.clone() {
-                fetches.push(self.fetch(object, missing, written)?);
+            if let Some(written) = missing.written {
+                fetches.push(self.fetch(object, page, written)?);
             }
+            page += missing.pages;
         }
         Ok(fetches)
     }
@@ -174,7 +179,7 @@ impl Store {
         }
         let mut right = true;
         let mut reserved = fetch.reserved.into_iter();
-        for (page, bytes) in (fetch.pages.first..).zip(fetch.bytes.each()) {
+        for (page, bytes) in (fetch.first..).zip(fetch.bytes.each()) {
             let key = (fetch.object.0, page);
             // What is in memory by now may be newer.
             right &= !self.pages.is_dirty(key) && !self.pages.is_flying(key);
@@ -206,7 +211,7 @@ impl Store {
             fetch.frames = Some(frames);
             let pages = &mut self.pages;
             let reserve = core::iter::from_fn(|| pages.reserve());
-            fetch.reserved = reserve.take(fetch.pages.pages as usize).collect();
+            fetch.reserved = reserve.take(fetch.pages() as usize).collect();
         }
     }
 
@@ -223,27 +228,23 @@ impl Store {
         if fetch.seen == self.tree.changes() {
             return Ok(true);
         }
-        let now = self.extent_at(fetch.object, fetch.pages.first)?;
-        Ok(now.is_some_and(|now| {
-            now.end() >= fetch.pages.end()
-                && now.part(fetch.pages.first, fetch.pages.end()).written.as_ref()
-                    == Some(&fetch.written)
-        }))
+        let (object, first, end) = fetch.span();
+        Ok(self.run_at(object, first, end)?.written.as_ref() == Some(&fetch.written))
     }
 
     pub(super) fn fetch(
         &mut self,
         object: ObjectId,
-        pages: Extent,
+        first: u64,
         written: Written,
     ) -> Result<Fetch, Error> {
         let cipher = self.tree.sessions().cipher(written.session).ok_or_else(|| {
-            let what = Damaged::Page { object: object.0, page: pages.first };
+            let what = Damaged::Page { object: object.0, page: first };
             Error::Damaged(Damage { block: written.address, what, path: None })
         })?;
         Ok(Fetch {
             object,
-            pages,
+            first,
             written,
             seen: self.tree.changes(),
             cipher,

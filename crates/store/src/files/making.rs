@@ -90,7 +90,7 @@ impl Store {
         }
         let make = Make { kind: Kind::Link, permissions: 0o777, user, group, device: 0 };
         let made = self.make(parent, name, &make, now)?;
-        let done = self.write_contents(made.object, 0, target, Some(now));
+        let done = self.write_contents(made.object, 0, target, now);
         if let Err(error) = done {
             self.unlink(parent, name, now)?;
             return Err(error);

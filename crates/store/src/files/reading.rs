@@ -155,9 +155,9 @@ impl Store {
             let missing = self.missing(object, page, last + 1)?;
             let end = (missing.end() * BLOCK as u64).min(offset + length as u64);
             let upto = (end - offset) as usize;
-            match missing.written.clone() {
+            match missing.written {
                 Some(written) => {
-                    let mut fetch = self.fetch(object, missing, written)?;
+                    let mut fetch = self.fetch(object, page, written)?;
                     self.lend_buffer(&mut fetch);
                     fetches.push(fetch);
                 }
@@ -181,14 +181,14 @@ impl Store {
             return Ok(None);
         }
         let missing = self.missing(object, page, page + 1)?;
-        let Some(written) = missing.written.clone() else {
+        let Some(written) = missing.written else {
             let mut bytes = vec![0; BLOCK];
             if page == 0 {
                 self.read_small(object, 0, &mut bytes)?;
             }
             return Ok(Some(bytes));
         };
-        let mut fetch = self.fetch(object, missing, written)?;
+        let mut fetch = self.fetch(object, page, written)?;
         fetch.run().map_err(|error| self.explain(error))?;
         Ok(Some(fetch.bytes.bytes().to_vec()))
     }
@@ -207,13 +207,7 @@ impl Store {
                 break;
             }
         }
-        Ok(match self.extent_from(object, page)? {
-            Some(extent) if extent.first <= page => extent.part(page, end.min(extent.end())),
-            Some(extent) => {
-                Extent { first: page, pages: end.min(extent.first) - page, written: None }
-            }
-            None => Extent { first: page, pages: end - page, written: None },
-        })
+        self.run_at(object, page, end)
     }
 
     /// A small file's bytes, which are an item of the tree; where there are none, nothing changes.

@@ -11,17 +11,16 @@ use crate::tree::key::{Key, kind};
 use alloc::vec::Vec;
 
 impl Store {
-    /// Writes to a file: all of it, or nothing. Its times become `now`; who sees to them himself
-    /// leaves that out.
+    /// Writes to a file: all of it, or nothing. Its times become `now`.
     pub fn write(
         &mut self,
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: impl Into<Option<Time>>,
+        now: Time,
     ) -> Result<(), Error> {
         match self.inode(object)?.kind() {
-            Kind::File => self.write_contents(object, offset, from, now.into()),
+            Kind::File => self.write_contents(object, offset, from, now),
             Kind::Directory => Err(Error::IsDirectory),
             _ => Err(Error::Invalid("only a file can be written to")),
         }
@@ -39,7 +38,7 @@ impl Store {
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: Option<Time>,
+        now: Time,
     ) -> Result<(), Error> {
         self.may_write()?;
         if from.is_empty() {
@@ -63,7 +62,7 @@ impl Store {
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: Option<Time>,
+        now: Time,
     ) -> Result<u64, Error> {
         let (mut offset, mut rest, mut dirtied) = (offset, from, 0);
         let piece = self.pages.piece() * BLOCK;
@@ -80,9 +79,7 @@ impl Store {
             rest = later;
             let mut inode = self.inode(object)?;
             inode.size = inode.size.max(offset);
-            if let Some(now) = now {
-                inode.touch(now);
-            }
+            inode.touch(now);
             self.put_inode(object, &inode)?;
         }
         Ok(dirtied)

@@ -38,9 +38,7 @@ impl Blocks {
 
     fn join(&mut self, number: u64, region: &Region) {
         let mine = self.regions.entry(number).or_insert_with(|| Box::new(Region::EMPTY));
-        let before = mine.free();
-        mine.join(region);
-        self.count += before - mine.free();
+        self.count += mine.join(region);
     }
 
     fn absorb(&mut self, other: Self) {

@@ -41,6 +41,7 @@ impl Region {
         into
     }
 
+    #[cfg(test)]
     pub(crate) fn free(&self) -> u64 {
         self.0.iter().map(|word| u64::from(word.count_zeros())).sum()
     }
@@ -54,11 +55,18 @@ impl Region {
         })
     }
 
-    /// These bits, and those of another.
-    pub(crate) fn join(&mut self, other: &Self) {
+    /// These bits, and those of another; gives how many there are more.
+    pub(crate) fn join(&mut self, other: &Self) -> u64 {
+        let mut joined = 0;
         for (word, more) in self.0.iter_mut().zip(&other.0) {
-            *word |= more;
+            let more = more & !*word;
+            // Most have none, and to count is not for nothing.
+            if more != 0 {
+                joined += u64::from(more.count_ones());
+                *word |= more;
+            }
         }
+        joined
     }
 
     /// Clears the bits that another has; gives how many of them were set.
@@ -82,13 +90,41 @@ impl Region {
     pub(crate) fn find(&self, from: u64, to: u64, least: u64, most: u64) -> Option<(u64, u64)> {
         let mut at = from;
         loop {
-            let start = self.next(at, to, false)?;
+            let start = self.next_run(at, to, least.min(64))?;
             let end = self.next(start, to.min(start + most), true).unwrap_or(to.min(start + most));
             if end - start >= least {
                 return Some((start, end - start));
             }
             at = end.max(start + 1);
         }
+    }
+
+    /// The first bit in `from..to` with which so many clear ones begin, at most 64; also if they go on
+    /// beyond `to`. Where every second block is free, this is what a search for a longer run does.
+    fn next_run(&self, from: u64, to: u64, length: u64) -> Option<u64> {
+        let mut at = from;
+        while at < to {
+            let word = (at / 64) as usize;
+            let here = !self.0.get(word)? & (u64::MAX << (at % 64));
+            at = 64 * (word as u64 + 1);
+            if here == 0 {
+                continue;
+            }
+            let after = self.0.get(word + 1).map_or(0, |word| !word);
+            // A bit stays where it and so many after it are clear.
+            let mut begins = u128::from(after) << 64 | u128::from(here);
+            let mut known = 1;
+            while known < length {
+                let more = known.min(length - known);
+                begins &= begins >> more;
+                known += more;
+            }
+            if begins as u64 != 0 {
+                let found = 64 * word as u64 + u64::from(begins.trailing_zeros());
+                return (found < to).then_some(found);
+            }
+        }
+        None
     }
 
     /// The runs of set bits.

@@ -7,7 +7,7 @@
 use super::region::BLOCKS;
 use super::{Purpose, Space, put, read};
 use crate::error::Error;
-use crate::place::NODE_BLOCKS;
+use crate::place::{FIRST, NODE_BLOCKS};
 use crate::tree::Tree;
 
 /// One region in so many is for nodes, as long as there is a choice: data then lies in a row.
@@ -181,7 +181,9 @@ impl Space {
         self.pins.mark(number, &mut busy);
         let to = BLOCKS.min(self.size.saturating_sub(number * BLOCKS));
         let Some((start, blocks)) = busy.find(from, to, least, most) else {
-            if from == 0 && to == BLOCKS {
+            // What lies in front of the first block was never anybody's.
+            let first = if number == 0 { FIRST } else { 0 };
+            if from <= first && to == BLOCKS {
                 self.hint(number, least as u16 - 1);
             }
             return Ok(None);

@@ -50,7 +50,7 @@ pub(crate) fn some_page(dice: &mut Dice) -> u64 {
 }
 
 pub(crate) fn write(store: &mut Store, file: ObjectId, page: u64) {
-    store.write(file, page * 4096, &contents(page), None).unwrap();
+    store.write(file, page * 4096, &contents(page), NOW).unwrap();
     between(store);
 }
 

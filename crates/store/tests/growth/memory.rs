@@ -135,7 +135,7 @@ fn scattered(store: &mut Store, pages: u64) -> ObjectId {
     let file = make(store, ObjectId::ROOT, "scattered", Kind::File);
     for from in [0, 1] {
         for page in (from..pages).step_by(2) {
-            store.write(file, page * 4096, &[5; 4096], None).unwrap();
+            store.write(file, page * 4096, &[5; 4096], NOW).unwrap();
             between(store);
         }
         sync(store).unwrap();
@@ -168,7 +168,7 @@ fn a_page_that_is_written_again_and_again_takes_no_memory() {
     peak("one page again and again", before, || {
         for count in 0..number("STORE_GROWTH_PAGES", 400_000) {
             let page = count % 2 * 2;
-            store.write(file, page * 4096, &[7; 4096], None).unwrap();
+            store.write(file, page * 4096, &[7; 4096], NOW).unwrap();
             let mut job = store.take_job().unwrap().unwrap();
             let done = job.run();
             store.finish_job(job, done).unwrap();

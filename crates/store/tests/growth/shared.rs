@@ -20,7 +20,7 @@ fn who_reads_two_pages_here_and_two_there_fills_no_memory_with_what_comes_after(
     let file = make(&mut store, ObjectId::ROOT, "file", Kind::File);
     for from in [0, 1] {
         for page in (from..PAGES).step_by(2) {
-            store.write(file, page * 4096, &[5; 4096], None).unwrap();
+            store.write(file, page * 4096, &[5; 4096], NOW).unwrap();
             between(&mut store);
         }
         sync(&mut store).unwrap();
@@ -54,7 +54,7 @@ fn who_writes_faster_than_the_disk_takes_it_waits() {
                     let mut dice = Dice(seed);
                     for _ in 0..number("STORE_GROWTH_PAGES", 40_000) / 8 {
                         let page = dice.number() % 25_000_000;
-                        volume.write(file, page * 4096, &[seed as u8; 4096], None).unwrap();
+                        volume.write(file, page * 4096, &[seed as u8; 4096], NOW).unwrap();
                     }
                 });
             }

@@ -1,6 +1,6 @@
 //! Very many files: in one directory, or a hundred in each.
 
-use crate::place::{between, make, sync};
+use crate::place::{NOW, between, make, sync};
 use store::simulation::Dice;
 use store::{Kind, ObjectId, Store};
 
@@ -46,7 +46,7 @@ impl Tree {
             }
             let file = make(store, self.directories[at], &name(number), Kind::File);
             if number.is_multiple_of(WRITTEN) {
-                store.write(file, 0, &[number as u8 | 1; 8192], None).unwrap();
+                store.write(file, 0, &[number as u8 | 1; 8192], NOW).unwrap();
             }
             self.files.push(file);
             between(store);

@@ -171,7 +171,7 @@ impl InStore {
             }
             Operation::Write(file, offset, bytes) => {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };
-                self.store().write(object, *offset, bytes, Some(now))?;
+                self.store().write(object, *offset, bytes, now)?;
             }
             Operation::Append(file, bytes) => {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };
@@ -184,7 +184,7 @@ impl InStore {
             }
             Operation::Allocate(file, how, offset, length) => {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };
-                self.store().allocate(object, *how, *offset, *length, Some(now))?;
+                self.store().allocate(object, *how, *offset, *length, now)?;
             }
             Operation::Seek(file, what, offset) => {
                 let Some(object) = self.open[*file] else { return Ok(Outcome::Done) };

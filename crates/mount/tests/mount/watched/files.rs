@@ -60,13 +60,7 @@ impl Files for Watched {
         self.whole(object)?.read(object, offset, into)
     }
 
-    fn write(
-        &self,
-        object: ObjectId,
-        offset: u64,
-        from: &[u8],
-        now: Option<Time>,
-    ) -> Result<(), Error> {
+    fn write(&self, object: ObjectId, offset: u64, from: &[u8], now: Time) -> Result<(), Error> {
         self.whole(object)?.write(object, offset, from, now)
     }
 

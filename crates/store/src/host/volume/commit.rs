@@ -42,6 +42,7 @@ impl Commits {
 impl Shared {
     /// Makes everything safe that was done before, and tells what was lost.
     pub(super) fn sync(&self) -> Result<(), Error> {
+        self.lock()?.habit.synchronised();
         self.make_safe()?;
         self.lock()?.store.take_lost()
     }

@@ -9,6 +9,7 @@
 mod ahead;
 mod call;
 mod commit;
+mod habit;
 mod keeper;
 mod operations;
 mod room;
@@ -22,6 +23,7 @@ use crate::store::Store;
 use ahead::Ahead;
 use call::Call;
 use commit::Commits;
+use habit::Habit;
 use std::boxed::Box;
 use std::mem::take;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -56,6 +58,7 @@ struct State {
     jobs: usize,
     commits: Commits,
     ahead: Ahead,
+    habit: Habit,
     /// How many wait for others to make room.
     out_of_room: usize,
     /// The keeper is to end.
@@ -78,6 +81,7 @@ impl Volume {
             jobs: 0,
             commits: Commits::default(),
             ahead: Ahead::default(),
+            habit: Habit::default(),
             out_of_room: 0,
             closing: false,
             keeper_sleeps: false,

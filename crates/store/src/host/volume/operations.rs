@@ -131,17 +131,15 @@ impl Volume {
         self.explained(|store| store.close(object))
     }
 
-    /// Does to a range of a file what `fallocate` does. Its times become `now`; who sees to them
-    /// himself leaves that out.
+    /// Does to a range of a file what `fallocate` does. Its times become `now`.
     pub fn allocate(
         &self,
         object: ObjectId,
         how: Allocate,
         offset: u64,
         length: u64,
-        now: impl Into<Option<Time>>,
+        now: Time,
     ) -> Result<(), Error> {
-        let now = now.into();
         let end = self.explained(|store| store.check_room(object, how, offset, length))?;
         let mut at = offset;
         loop {

@@ -54,16 +54,14 @@ impl Volume {
         done.map_err(|error| state.store.explain(error))
     }
 
-    /// Writes to a file: all of it, or nothing. Its times become `now`; who sees to them himself
-    /// leaves that out.
+    /// Writes to a file: all of it, or nothing. Its times become `now`.
     pub fn write(
         &self,
         object: ObjectId,
         offset: u64,
         from: &[u8],
-        now: impl Into<Option<Time>>,
+        now: Time,
     ) -> Result<(), Error> {
-        let now = now.into();
         self.0.make_frames()?;
         self.0.with(&mut |store| store.write(object, offset, from, now))
     }
