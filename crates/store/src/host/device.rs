@@ -87,14 +87,14 @@ impl Device {
             file.sync_all().map_err(Error::system("synchronise", path))?;
         }
         let mut device = Self::over(file, access, kind == FileType::RegularFile, size);
-        let flags = OFlags::RDONLY | OFlags::DIRECT | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let again = rustix::fs::open(path, flags, Mode::empty());
-        device.straight_reads = Some(StraightReads::of(&device.file, again));
-        Ok(if device.grows && access == Access::Write {
-            device.with_straight_writes(path)
-        } else {
-            device
-        })
+        if size > SMALL as u64 {
+            let flags = OFlags::RDONLY | OFlags::DIRECT | OFlags::CLOEXEC | OFlags::NONBLOCK;
+            let again = rustix::fs::open(path, flags, Mode::empty());
+            device.straight_reads = Some(StraightReads::of(&device.file, again));
+        } else if device.grows && access == Access::Write {
+            device = device.with_straight_writes(path);
+        }
+        Ok(device)
     }
 
     /// Prepares writing past the kernel's cache, for small files: seals.

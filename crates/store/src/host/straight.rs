@@ -11,15 +11,14 @@
 //! a disk be asked.
 
 use super::file;
+use crate::blocks::Blocks;
 use crate::medium::Trouble;
+use crate::place::BLOCK;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::vec;
-
-/// Bytes that are written at once, at multiples of that many.
-const BLOCK: usize = 4096;
 
 /// A small file, open for such writes.
 pub(super) struct Straight {
@@ -47,13 +46,13 @@ impl Straight {
     /// Writes whole blocks; returns when the device has them.
     pub(super) fn write(&self, at: u64, from: &[u8]) -> Result<(), Trouble> {
         // The kernel takes only memory that begins at a multiple of a block.
-        let mut room = vec![0; from.len() + BLOCK];
-        let skip = room.as_ptr().align_offset(BLOCK);
-        let Some(aligned) = room.get_mut(skip..skip.saturating_add(from.len())) else {
+        let mut aligned = Blocks::default();
+        aligned.resize(from.len().div_ceil(BLOCK));
+        let Some(bytes) = aligned.bytes_mut().get_mut(..from.len()) else {
             return Err(Trouble::System(22));
         };
-        aligned.copy_from_slice(from);
-        file::write_at(&self.file, at, aligned)
+        bytes.copy_from_slice(from);
+        file::write_at(&self.file, at, bytes)
     }
 }
 
