@@ -32,7 +32,8 @@ impl Small {
         let inside = inside.to_str().expect("a name in UTF-8");
         let namespace = Namespace::new();
         let script = "mount -t \"$1\" -o \"$2\" \"$3\" \"$0\" && : > \"$0/ready\" \
-                      && while read -r how; do mount -o \"remount,$how\" \"$0\"; done";
+                      && while read -r how; do \
+                             until mount -o \"remount,$how\" \"$0\"; do sleep 0.01; done; done";
         let command = ["unshare", "-m", "sh", "-c", script, inside, kind, how, what];
         let process = namespace.start(&command);
         let path = PathBuf::from(format!("/proc/{}/root{inside}", process.id()));
