@@ -1,4 +1,4 @@
-//! A program without std on top of `packet`, `netstack`, `kv` and `store`.
+//! A program without std on top of `packet`, `netstack`, `kv`, `store` and `rules`.
 //!
 //! It has a panic handler and an allocator of its own, and so cannot be built if anything below
 //! it uses std: the compiler would find two panic handlers. It also runs, so that what needs
@@ -39,7 +39,15 @@ fn exercise() -> bool {
     }
     let flipped = batch.iter().all(|packet| packet.bytes().starts_with(&[2; 6]));
     pool.recycle_batch(&mut batch);
-    flipped && pool.statistics().away == 0 && private_files::exercise()
+    flipped && pool.statistics().away == 0 && private_files::exercise() && decides()
+}
+
+/// Whether a rule decides about a file.
+fn decides() -> bool {
+    let (rules, mistakes) = rules::parse("DISK: (\"/private/**\", priv_fs)");
+    let Some(rules) = rules.filter(|_| mistakes.is_empty()) else { return false };
+    let rule = |name: &[u8]| rules.decide(&rules::Subject::File(name)).rule;
+    rule(b"/private/note") == Some(0) && rule(b"/public").is_none()
 }
 
 #[cfg(not(panic = "abort"))]

@@ -119,6 +119,7 @@ impl Store {
     }
 
     /// Whether something that has no name any more is still open.
+    #[cfg(feature = "std")]
     pub(crate) fn has_nameless(&mut self) -> Result<bool, Error> {
         let to = Key::new(0, kind::ORPHAN + 1, 0);
         Ok(self.tree.first(Key::new(0, kind::ORPHAN, 0), to)?.is_some())
