@@ -122,7 +122,8 @@ const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "write a page again",
-        ways: 4,
+        // Where it lies, the file, and free blocks: those it leaves, those it takes, and the nodes'.
+        ways: 5,
         work: |store, sparse, dice| {
             let page = sparse.any(dice);
             store.write(sparse.file, page * 4096, &contents(page), NOW).unwrap();
