@@ -53,9 +53,9 @@ impl Glob {
         Ok(Self { sequences })
     }
 
-    /// One that matches no name.
-    pub(crate) fn nothing() -> Self {
-        Self { sequences: Vec::new() }
+    /// One that matches every name.
+    pub(crate) fn everything() -> Self {
+        Self { sequences: vec![vec![Step::All]] }
     }
 
     /// Whether it matches a name.

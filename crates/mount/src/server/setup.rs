@@ -15,8 +15,8 @@ const BACKGROUND: u16 = 64;
 ///
 /// Not `FUSE_WRITEBACK_CACHE`: the store keeps what is written until it is synchronised, once is
 /// enough. A kernel that writes behind also keeps the times, and tells them with a request more at
-/// each rename, removal and `fsync`; and who writes hears at once here when the store is full. Many
-/// small writes are slower by it, all else is faster.
+/// each rename, removal and `fsync`. And who writes hears at once when the store is full. Many small
+/// writes that nobody synchronises are slower by it.
 const WANTED: [InitFlags; 9] = [
     InitFlags::FUSE_HANDLE_KILLPRIV_V2,
     InitFlags::FUSE_PARALLEL_DIROPS,

@@ -31,15 +31,10 @@ pub(crate) type Meant<'a> = (&'a Pattern, Option<Direction>);
 pub(crate) fn covers(others: &[Meant<'_>], one: Meant<'_>) -> bool {
     let sockets = match one.0 {
         Pattern::Ip { .. } => true,
-        Pattern::Any => unix_covered(others, &everything(), one.1),
+        Pattern::Any => unix_covered(others, &Glob::everything(), one.1),
         Pattern::Unix(glob) => return unix_covered(others, glob, one.1),
     };
     sockets && left(others, one)
-}
-
-fn everything() -> Glob {
-    // It has no braces, so it is one.
-    Glob::parse(b"**").unwrap_or_else(|_| Glob::nothing())
 }
 
 fn meant(direction: Option<Direction>, this: Direction) -> bool {

@@ -29,9 +29,14 @@ impl Store {
         object: ObjectId,
         page: u64,
     ) -> Result<Option<Extent>, Error> {
-        if let Some(extent) = self.extent_at(object, page)? {
-            return Ok(Some(extent));
+        match self.extent_at(object, page)? {
+            None => self.extent_after(object, page),
+            extent => Ok(extent),
         }
+    }
+
+    /// The first record that begins at a page or after it.
+    fn extent_after(&mut self, object: ObjectId, page: u64) -> Result<Option<Extent>, Error> {
         let (from, to) =
             (Key::new(object.0, kind::EXTENT, page), Key::new(object.0, kind::EXTENT + 1, 0));
         let Some((key, record)) = self.tree.first(from, to)? else { return Ok(None) };
@@ -47,7 +52,7 @@ impl Store {
                 return Ok(record.part(page, to.min(record.end())));
             }
         }
-        let end = self.extent_from(object, page)?.map_or(to, |next| next.first.min(to));
+        let end = self.extent_after(object, page)?.map_or(to, |next| next.first.min(to));
         Ok(Extent { first: page, pages: end - page, written: None })
     }
 
